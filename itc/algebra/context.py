@@ -1,0 +1,238 @@
+"""What a strategy may use while it runs: the problem, engines by role, scorers, the account, the trace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+from itc.backends.base import Backend, Completion, Request, Sampling, Usage, Watch
+from itc.backends.deadline import Decisions, OutOfTime
+from itc.budget.account import Account
+from itc.budget.cost import ZERO, Amount, Budget, Cost
+from itc.budget.prices import FREE, Price
+from itc.errors import ConfigError, ContextOverflow, did_you_mean
+from itc.keys import Key
+from itc.types import Candidate, Problem
+
+T = TypeVar("T")
+
+DEFAULT_SAMPLING = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An engine in one of its parts (policy, judge, prm …) with its defaults and its price."""
+
+    backend: Backend
+    sampling: Sampling = DEFAULT_SAMPLING
+    price: Price = FREE
+
+    def worst(self, request: Request) -> Cost:
+        """The most that a request can cost."""
+        completion = 0 if request.score_steps is not None else request.max_tokens
+        return self.price.cost(self.backend.prompt_bound(request), 0, completion)
+
+    def cost(self, usage: Usage) -> Cost:
+        """What a draw did cost."""
+        return self.price.cost(usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is known of a population before it exists: how many candidates, how long at most."""
+
+    count: Amount = 1
+    tokens: Amount = 0
+    """Completion tokens along a path, at most."""
+
+
+class Scorer(Protocol):
+    """Rates candidates. Scores lie in [0,1]; one for each solution step, or one for the whole."""
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether it gives a score for each step, so that an aggregation must be named."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[tuple[str, str]]:
+        """(role, capability) pairs."""
+        ...
+
+    async def __call__(
+        self, candidates: Sequence[Candidate], ctx: Context
+    ) -> Sequence[tuple[float, ...] | None]:
+        """Scores of each candidate in order; None where the budget refused."""
+        ...
+
+    def bound(self, shape: Shape, ctx: Context) -> Cost:
+        """The most that rating such a population can cost."""
+        ...
+
+
+class AnswerRules(Protocol):
+    """How answers of a task are read and compared. Knows no gold answer."""
+
+    def extract(self, text: str) -> str | None:
+        """The answer in a solution's text; None where there is none."""
+        ...
+
+    def finished(self, text: str) -> bool:
+        """Whether the text states its final answer outright, so that nothing need follow."""
+        ...
+
+    async def classes(self, answers: Sequence[str]) -> Sequence[int]:
+        """The equivalence class of each answer, numbered in order of first appearance."""
+        ...
+
+
+class PlainAnswers:
+    """The whole text is the answer; equal texts are equal answers."""
+
+    def extract(self, text: str) -> str | None:
+        """The text without surrounding white space; None if nothing is left."""
+        return text.strip() or None
+
+    def finished(self, text: str) -> bool:  # noqa: ARG002
+        """Never: nothing marks an answer."""
+        return False
+
+    async def classes(self, answers: Sequence[str]) -> Sequence[int]:
+        """By equality."""
+        seen: dict[str, int] = {}
+        return [seen.setdefault(a, len(seen)) for a in answers]
+
+
+@dataclass
+class Trace:
+    """What happened on one problem: every candidate made, and what was spent by role."""
+
+    made: dict[Key, Candidate] = field(default_factory=dict)
+    spent: dict[str, Cost] = field(default_factory=dict)
+    billed: dict[str, Cost] = field(default_factory=dict)
+    """The part of ``spent`` that was not replayed from the journal."""
+    retried: int = 0
+
+    def book(self, role: str, cost: Cost, replayed: bool, attempts: int = 1) -> None:
+        """Add a call's cost to its role."""
+        self.spent[role] = self.spent.get(role, ZERO) + cost
+        if not replayed:
+            self.billed[role] = self.billed.get(role, ZERO) + cost
+        self.retried += attempts > 1
+
+    def add(self, candidate: Candidate) -> None:
+        """Remember a candidate that a stage made."""
+        self.made[candidate.key] = candidate
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed down through a strategy; children differ in the account and in whether calls may be cut."""
+
+    problem: Problem
+    roles: Mapping[str, Role]
+    account: Account = field(default_factory=Account)
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    answers: AnswerRules = field(default_factory=PlainAnswers)
+    trace: Trace = field(default_factory=Trace)
+    decisions: Decisions | None = None
+    cancellable: bool = False
+    """Whether a sibling may cancel this branch: its draws are then streamed, so that their cost is known."""
+
+    def role(self, name: str) -> Role:
+        """ConfigError when no engine plays that part."""
+        try:
+            return self.roles[name]
+        except KeyError:
+            raise ConfigError(f"No model plays the role {name!r}. {did_you_mean(name, self.roles)}") from None
+
+    def scorer(self, name: str) -> Scorer:
+        """ConfigError when there is none of that name."""
+        try:
+            return self.scorers[name]
+        except KeyError:
+            raise ConfigError(f"No scorer is called {name!r}. {did_you_mean(name, self.scorers)}") from None
+
+    def within(self, cap: Budget) -> Context:
+        """The same with an account of its own below this one."""
+        return replace(self, account=self.account.child(cap))
+
+    async def generate(self, requests: Sequence[Request], role: str = "policy") -> list[Completion | None]:
+        """Make the draws that the account can afford, in order; None marks a refused one.
+
+        What a round leaves unspent is offered to the next, so a cap is used up to the last whole draw.
+        A draw that fails does not take its siblings with it: they finish, then the first error is raised.
+        """
+        engine = self.role(role)
+        out: list[Completion | None] = [None] * len(requests)
+        first = 0
+        while first < len(requests):
+            held: list[Cost] = []
+            for request in requests[first:]:
+                worst = engine.worst(request)
+                if not self.account.reserve(worst, worst.completion_tokens):
+                    break
+                held.append(worst)
+            if not held:
+                break
+            draws = [self._draw(engine, role, r, h) for r, h in zip(requests[first:], held, strict=False)]
+            done = await side_by_side(draws)
+            out[first : first + len(done)] = done
+            self.account.advance(max((c.usage.completion_tokens for c in done if c), default=0))
+            first += len(held)
+        return out
+
+    async def _draw(self, engine: Role, role: str, request: Request, held: Cost) -> Completion | None:
+        watch = Watch() if self.cancellable else None
+        done: Completion | None = None
+        # Until the call returns, all that is known of its cost is what was streamed of it.
+        try:
+            done = await engine.backend.generate(request, watch)
+        except OutOfTime:
+            self.account.refuse()
+        except ContextOverflow:
+            if not request.prefix:
+                raise
+            # A path that outgrew the context is finished and truncated, not an error.
+            done = Completion(finish="length")
+        finally:
+            actual = engine.cost(done.usage) if done else _streamed(engine, watch, held)
+            self.account.settle(held, actual)
+            replayed, attempts = (done.replayed, done.attempts) if done else (False, 1)
+            self.trace.book(role, actual, replayed, attempts)
+        return done
+
+
+def _streamed(engine: Role, watch: Watch | None, held: Cost) -> Cost:
+    if watch is None or not watch.sent:
+        return ZERO
+    # An engine that was cut before it named its prompt tokens is charged their bound.
+    return engine.price.cost(watch.prompt_tokens or held.prompt_tokens, 0, watch.completion_tokens)
+
+
+async def side_by_side(tasks: Sequence[Awaitable[T]]) -> list[T]:
+    """Run all at once, results in order.
+
+    A failure does not cancel the others: their draws are being paid for and belong in the journal. Once
+    all have ended, the first error in order is raised, whatever the order of replies.
+    """
+    if len(tasks) == 1:
+        return [await tasks[0]]
+
+    async def one(task: Awaitable[T]) -> T | Exception:
+        try:
+            return await task
+        except Exception as error:
+            return error
+
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(one(t)) for t in tasks]
+    results: list[T] = []
+    for ended in running:
+        outcome = ended.result()
+        if isinstance(outcome, Exception):
+            raise outcome
+        results.append(outcome)
+    return results

@@ -1,0 +1,220 @@
+"""``a | b``, ``a * n``, ``a.grow(stop, n)`` and ``race``: things side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from itc.algebra.context import Context, Shape, side_by_side
+from itc.algebra.registry import Ref, strategy
+from itc.algebra.sequence import repeats
+from itc.algebra.strategy import ATOM, TIMES, UNION, Strategy, argument, holds
+from itc.budget.cost import UNLIMITED, ZERO, Cost
+from itc.errors import BackendError, ConfigError, StrategyFailed
+from itc.types import Population
+
+
+def _forked(pop: Population, branch: int) -> Population:
+    return pop.map(lambda c: c.forked("|", branch))
+
+
+def _pooled(parts: list[Population]) -> Population:
+    return Population(tuple(c for part in parts for c in part))
+
+
+def _beside(bounds: list[tuple[Cost, Shape]]) -> tuple[Cost, Shape]:
+    cost = reduce(Cost.__add__, (c for c, _ in bounds), ZERO)
+    shape = Shape(sum(s.count for _, s in bounds), max((s.tokens for _, s in bounds), default=0))
+    return cost, shape
+
+
+@dataclass(frozen=True)
+class Union(Strategy):
+    """``a | b | …``; with no branches, ``empty``. Nested unions are flattened.
+
+    What remains of the budget is split before launch, the remainder to the first branches, so that no
+    branch can take what another would have got had its replies come sooner.
+    """
+
+    branches: tuple[Strategy, ...] = ()
+
+    @staticmethod
+    def of(*parts: Strategy) -> Strategy:
+        """The flat union; a single branch is itself."""
+        flat = tuple(s for p in parts for s in (p.branches if isinstance(p, Union) else (p,)))
+        return flat[0] if len(flat) == 1 else Union(flat)
+
+    async def __call__(self, pop: Population, ctx: Context) -> Population:
+        """Every branch on a fork of the population."""
+        return await side(self.branches, pop, ctx, 0)
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
+        """The sum."""
+        known: dict[Strategy, tuple[Cost, Shape]] = {}
+        for branch in self.branches:
+            if branch not in known:
+                known[branch] = branch.bound(shape, ctx)
+        return _beside([known[branch] for branch in self.branches])
+
+    def parts(self) -> tuple[Strategy, ...]:
+        """The branches."""
+        return self.branches
+
+    def text(self) -> tuple[str, int]:
+        """Repetitions print as multiples."""
+        if not self.branches:
+            return "empty", ATOM
+        shown = [_multiple(Union.of(*unit), n) for unit, n in repeats(self.branches)]
+        return (" | ".join(shown), UNION) if len(shown) > 1 else (shown[0], TIMES)
+
+
+empty = Union()
+"""The unit of ``|``: yields nothing."""
+
+
+def _multiple(unit: Strategy, n: int) -> str:
+    return f"{unit.wrapped(TIMES)} * {n}" if n > 1 else unit.wrapped(UNION + 1)
+
+
+async def side(branches: tuple[Strategy, ...], pop: Population, ctx: Context, first: int) -> Population:
+    """Branches numbered from ``first`` on forks of the population, their results pooled in order."""
+    if not branches:
+        return Population()
+    accounts = ctx.account.split(len(branches))
+    runs = [
+        branch(_forked(pop, first + i), replace(ctx, account=account))
+        for i, (branch, account) in enumerate(zip(branches, accounts, strict=True))
+    ]
+    try:
+        return _pooled(await side_by_side(runs))
+    finally:
+        ctx.account.advance(max(a.path for a in accounts))
+
+
+@dataclass(frozen=True)
+class Grow(Strategy):
+    """``a * at_most``, one copy after another, until ``stop`` holds of the pool so far.
+
+    Copies fork with the same indices as in ``a * n``, so stopping late only adds to what stopping early
+    had. One copy costs what ``a`` costs.
+    """
+
+    body: Strategy
+    stop: Ref
+    at_most: int
+
+    async def __call__(self, pop: Population, ctx: Context) -> Population:
+        """Copy after copy."""
+        flat = self.body.branches if isinstance(self.body, Union) else (self.body,)
+        out = Population()
+        for i in range(self.at_most):
+            inner = ctx.within(UNLIMITED)
+            out += await side(flat, pop, inner, i * len(flat))
+            ctx.account.advance(inner.account.path)
+            if inner.account.refused or await holds(self.stop, out, ctx):
+                break
+        return out
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
+        """All copies."""
+        cost, after = self.body.bound(shape, ctx)
+        return cost.times(self.at_most), Shape(after.count * self.at_most, after.tokens)
+
+    def parts(self) -> tuple[Strategy, ...]:
+        """The body."""
+        return (self.body,)
+
+    def text(self) -> tuple[str, int]:
+        """``a.grow(stop, n)``."""
+        return f"{self.body.wrapped(ATOM)}.grow({self.stop}, {self.at_most})", ATOM
+
+
+@dataclass(frozen=True)
+class Race(Strategy):
+    """The first branch whose result is acceptable; the others are cancelled, upstream too.
+
+    Which one that is depends on the clock: the winner is recorded, so that a resumed run has the same.
+    Where none is acceptable, all results are pooled.
+    """
+
+    branches: tuple[Strategy, ...]
+    accept: Ref
+
+    async def __call__(self, pop: Population, ctx: Context) -> Population:
+        """Run all; cancel what is left once one is accepted."""
+        token = pop.key.fold("race", str(self)).digest
+        known = ctx.decisions.get(token) if ctx.decisions else None
+        accounts = ctx.account.split(len(self.branches))
+        inner = [replace(ctx, account=a, cancellable=True) for a in accounts]
+        forks = [_forked(pop, i) for i in range(len(self.branches))]
+        if known is not None:
+            winner, losses = _decoded(known)
+            won = await self.branches[winner](forks[winner], inner[winner])
+            ctx.account.book(losses)
+            ctx.trace.book("policy", losses, replayed=True)
+            ctx.account.advance(accounts[winner].path)
+            return won
+        results: dict[int, Population] = {}
+
+        async def run(i: int) -> int:
+            try:
+                results[i] = await self.branches[i](forks[i], inner[i])
+            except (BackendError, StrategyFailed):
+                results[i] = Population()
+            return i
+
+        pending = {asyncio.create_task(run(i)) for i in range(len(self.branches))}
+        accepted: int | None = None
+        try:
+            while pending and accepted is None:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for i in sorted(task.result() for task in done):
+                    if accepted is None and len(results[i]) and await holds(self.accept, results[i], ctx):
+                        accepted = i
+        finally:
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending)
+        ctx.account.advance(max(a.path for a in accounts))
+        if accepted is None:
+            return _pooled([results[i] for i in sorted(results)])
+        if ctx.decisions:
+            losses = reduce(Cost.__add__, (a.spent for i, a in enumerate(accounts) if i != accepted), ZERO)
+            await ctx.decisions.put(token, _encoded(accepted, losses))
+        return results[accepted]
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
+        """All branches to their end."""
+        return _beside([b.bound(shape, ctx) for b in self.branches])
+
+    def parts(self) -> tuple[Strategy, ...]:
+        """The branches."""
+        return self.branches
+
+    def text(self) -> tuple[str, int]:
+        """``race(a, b, accept=…)``."""
+        return f"race({', '.join(map(argument, self.branches))}, accept={self.accept})", ATOM
+
+
+def _encoded(winner: int, losses: Cost) -> bytes:
+    numbers = (winner, losses.calls, losses.prompt_tokens, losses.cached_tokens)
+    more = (losses.completion_tokens, losses.flops, losses.picodollars)
+    return ",".join(map(str, (*numbers, *more))).encode()
+
+
+def _decoded(blob: bytes) -> tuple[int, Cost]:
+    winner, *rest = map(int, blob.decode().split(","))
+    return winner, Cost(*rest)
+
+
+@strategy
+def race(*branches: Strategy, accept: Ref | str) -> Strategy:
+    """The first of the branches whose result ``accept`` holds of; the rest are cancelled.
+
+    ConfigError without branches.
+    """
+    if not branches or not all(isinstance(b, Strategy) for b in branches):
+        raise ConfigError("race(a, b, …, accept=predicate): expected one or more strategies.")
+    return Race(branches, Ref.of("predicate", accept))

@@ -1,0 +1,218 @@
+"""A strategy: a frozen value that transforms a weighted population of candidates.
+
+Operators build bigger strategies from smaller ones; each is a node in a file of its own, imported where
+it is made because nodes are strategies themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from inspect import isawaitable
+from keyword import kwlist
+from typing import Any, ClassVar
+
+from itc.algebra.context import Context, Shape
+from itc.algebra.registry import Ref
+from itc.budget.cost import UNBOUNDED, Amount, Budget, Cost
+from itc.errors import ConfigError, did_you_mean
+from itc.types import Population
+
+UNION, THEN, TIMES, POWER, ATOM = range(1, 6)
+"""Binding strength of a text, as in Python: a | b, a >> b, a * n, a ** n, a(…)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a strategy asks of its surroundings, checked before the first call."""
+
+    capabilities: frozenset[tuple[str, str]] = frozenset()
+    """(role, capability) pairs; ("policy", "") says only that the role must be played."""
+    scorers: frozenset[str] = frozenset()
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(self.capabilities | other.capabilities, self.scorers | other.scorers)
+
+
+class Strategy:
+    """``async (Population, Context) -> Population``, as a value.
+
+    Equal strategies do the same; ``str`` gives the expression that makes it, and ``parse`` reads it back.
+    """
+
+    async def __call__(self, pop: Population, ctx: Context) -> Population:  # noqa: ARG002
+        """The transformed population. What the budget refuses is left as it was."""
+        raise TypeError(f"{type(self).__name__} is not runnable")
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
+        """The most it can cost on such a population, and the shape of what comes out."""
+        return UNBOUNDED, Shape(UNBOUNDED.calls, UNBOUNDED.calls)
+
+    def parts(self) -> tuple[Strategy, ...]:
+        """The strategies it is made of."""
+        return ()
+
+    def own_needs(self) -> Needs:
+        """What it asks for beyond its parts."""
+        return Needs()
+
+    @property
+    def needs(self) -> Needs:
+        """What the whole of it asks for."""
+        total = Needs()
+        for node in self.walk():
+            total |= node.own_needs()
+        return total
+
+    def walk(self) -> Iterator[Strategy]:
+        """Itself and everything inside it, each equal strategy once."""
+        seen: set[Strategy] = set()
+        stack: list[Strategy] = [self]
+        while stack:
+            node = stack.pop()
+            if node not in seen:
+                seen.add(node)
+                yield node
+                stack.extend(node.parts())
+
+    def text(self) -> tuple[str, int]:
+        """Its expression, and how strongly that binds."""
+        raise TypeError(f"{type(self).__name__} has no text form")
+
+    def wrapped(self, level: int) -> str:
+        """Its expression, in parentheses if it binds less strongly than ``level``."""
+        text, mine = self.text()
+        return text if mine >= level else f"({text})"
+
+    def __str__(self) -> str:
+        return self.text()[0]
+
+    # ------------------------------------------------------------------ operators
+    def __rshift__(self, other: Strategy) -> Strategy:
+        """``a >> b``: then. Associative; unit ``identity``."""
+        from itc.algebra.sequence import Pipeline
+
+        return Pipeline.of(self, other) if isinstance(other, Strategy) else NotImplemented
+
+    def __or__(self, other: Strategy) -> Strategy:
+        """``a | b``: both, pooled. Associative; unit ``empty``."""
+        from itc.algebra.parallel import Union
+
+        return Union.of(self, other) if isinstance(other, Strategy) else NotImplemented
+
+    def __mul__(self, n: int) -> Strategy:
+        """``a * n``: n independent copies, pooled; ``a * 0`` is ``empty``."""
+        from itc.algebra.parallel import Union
+
+        return Union.of(*[self] * count(n, "a * n"))
+
+    __rmul__ = __mul__
+
+    def __pow__(self, n: int) -> Strategy:
+        """``a ** n``: n times in sequence; ``a ** 0`` is ``identity``."""
+        from itc.algebra.sequence import Pipeline
+
+        return Pipeline.of(*[self] * count(n, "a ** n"))
+
+    def until(self, stop: Ref | str, at_most: int) -> Strategy:
+        """``a ** at_most`` that ends as soon as ``stop`` holds, asked before each round."""
+        from itc.algebra.sequence import Until, identity
+
+        return Until(self, Ref.of("predicate", stop), at_most) if count(at_most, "at_most") else identity
+
+    def grow(self, stop: Ref | str, at_most: int) -> Strategy:
+        """``a * at_most`` one copy at a time, ending as soon as ``stop`` holds of what there is."""
+        from itc.algebra.parallel import Grow
+
+        stop = Ref.of("predicate", stop)
+        return Grow(self, stop, at_most) if count(at_most, "at_most") > 1 else self * at_most
+
+    def within(self, cap: Budget | None = None, /, **caps: Amount) -> Strategy:
+        """At most this cost: ``a.within(tokens=500)``. Nested caps meet."""
+        from itc.algebra.control import Within
+
+        return Within.of(self, Budget.of(caps) & (cap or Budget()))
+
+    def atomic(self) -> Strategy:
+        """All of it, or nothing: where the budget refuses a part, the population is left as it was."""
+        from itc.algebra.control import Atomic
+
+        return self if isinstance(self, Atomic) else Atomic(self)
+
+    def otherwise(self, other: Strategy) -> Strategy:
+        """``b`` where ``a`` fails or yields nothing. Associative; unit ``empty``."""
+        from itc.algebra.control import Otherwise
+
+        return Otherwise.of(self, other)
+
+
+def count(n: object, what: str, least: int = 0) -> int:
+    """n, checked. ConfigError unless it is an integer ≥ ``least``."""
+    if isinstance(n, bool) or not isinstance(n, int) or n < least:
+        raise ConfigError(f"{what}: expected an integer ≥ {least}, got {n!r}.")
+    return n
+
+
+def number(x: object, what: str, low: float, high: float) -> float:
+    """x, checked. ConfigError unless it is a number in [low, high]."""
+    if isinstance(x, bool) or not isinstance(x, int | float) or not low <= x <= high:
+        raise ConfigError(f"{what}: expected a number in [{low:g}, {high:g}], got {x!r}.")
+    return x
+
+
+def one_of(x: object, what: str, *known: str) -> str:
+    """x, checked. ConfigError unless it is one of ``known``."""
+    if x not in known:
+        raise ConfigError(f"{what}: {x!r} is none of {', '.join(known)}. {did_you_mean(str(x), known)}")
+    return str(x)
+
+
+async def holds(test: Ref, pop: Population, ctx: Context) -> bool:
+    """Whether a predicate holds; it may be a coroutine function."""
+    value = test.run(pop, ctx)
+    return bool(await value if isawaitable(value) else value)
+
+
+@dataclass(frozen=True)
+class Stage(Strategy):
+    """A leaf: it prints as a call of its factory, with the arguments that differ from the defaults."""
+
+    factory: ClassVar[str]
+    positional: ClassVar[tuple[str, ...]] = ()
+    """Fields that are printed without their names, as long as nothing before them was left out."""
+
+    def text(self) -> tuple[str, int]:
+        """``factory(positional, keyword=…)``."""
+        return f"{self.name()}({', '.join(self._arguments())})", ATOM
+
+    def name(self) -> str:
+        """The name of the factory that makes it."""
+        return self.factory
+
+    def _arguments(self) -> Iterator[str]:
+        bare = True
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in self.hidden():
+                continue
+            if value == f.default and type(value) is type(f.default):
+                bare = False
+                continue
+            shown = argument(value)
+            yield shown if bare and f.name in self.positional else f"{f.name}={shown}"
+
+    def hidden(self) -> tuple[str, ...]:
+        """Fields that the factory's name implies."""
+        return ()
+
+
+_RESERVED = frozenset((*kwlist, "identity", "empty"))
+
+
+def argument(value: Any) -> str:
+    """A value as an argument in an expression: names bare, other text quoted."""
+    if isinstance(value, str) and value.isidentifier() and value not in _RESERVED:
+        return value
+    if isinstance(value, Ref | Strategy):
+        return str(value)
+    return repr(value)

@@ -1,0 +1,142 @@
+"""The text form: ``parse(str(s)) == s``.
+
+A walk over Python's syntax tree that admits registered names, literals and the operators of the algebra,
+and nothing else: no attribute but the operators, no subscript, no comprehension, no evaluation.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from itc.algebra.parallel import empty
+from itc.algebra.registry import FUNCTIONS, STRATEGIES, Ref
+from itc.algebra.sequence import identity
+from itc.algebra.strategy import Strategy
+from itc.errors import ConfigError, did_you_mean
+
+METHODS = ("until", "grow", "within", "atomic", "otherwise")
+CONSTANTS: dict[str, Strategy] = {"identity": identity, "empty": empty}
+LONGEST, MOST_COPIES = 20_000, 100_000
+
+
+def parse(text: str) -> Strategy:
+    """The strategy that an expression describes. ConfigError with the place and the nearest known name."""
+    if len(text) > LONGEST:
+        raise ConfigError(f"A strategy of {len(text)} characters: expected at most {LONGEST}.")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        value = _Reader(text.strip()).read(tree.body)
+    except SyntaxError as error:
+        raise ConfigError(
+            f"Strategy {text!r} is not an expression: {error.msg} at character {error.offset}. "
+            "Example: 'sample(16) >> score(prm, last) >> vote(prm)'."
+        ) from None
+    except (RecursionError, MemoryError, ValueError) as error:
+        raise ConfigError(f"Strategy text cannot be read ({error}); expected one short expression.") from None
+    if not isinstance(value, Strategy):
+        raise ConfigError(
+            f"{text!r} is a {type(value).__name__}; expected a strategy, as 'sample(8) >> vote()'."
+        )
+    return value
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def read(self, node: ast.expr, argument: bool = False) -> Any:
+        match node:
+            case ast.Constant(value=None | bool() | int() | float() | str() as value):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+                if not isinstance(value, bool):
+                    return -value
+            case ast.Name(id=name):
+                return self._name(name, argument)
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._operator(node, op, self.read(left), self.read(right))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                return self._call(self._function(name), name, args, keywords)
+            case ast.Call(func=ast.Attribute(value=body, attr=method), args=args, keywords=keywords):
+                return self._method(self.read(body), method, args, keywords)
+        raise self._refused(node)
+
+    def _refused(self, node: ast.expr) -> ConfigError:
+        part = ast.get_source_segment(self.text, node) or type(node).__name__
+        return ConfigError(
+            f"{part!r} cannot stand in a strategy: expected names of stages and methods, numbers, quoted "
+            f"text, the operators >> | * ** and .{'() .'.join(METHODS)}()."
+        )
+
+    def _name(self, name: str, argument: bool) -> Any:
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if argument:
+            # A bare name among arguments is a name: of a scorer, an aggregation, a registered function.
+            return name
+        if name in STRATEGIES:
+            raise ConfigError(f"{name!r} is a stage: write it with parentheses, {name}(…).")
+        raise ConfigError(f"Unknown strategy {name!r}. {did_you_mean(name, (*STRATEGIES, *CONSTANTS))}")
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        if name in STRATEGIES:
+            return STRATEGIES[name]
+        for kind, registry in FUNCTIONS.items():
+            if name in registry:
+                return Ref(kind, name)
+        raise ConfigError(f"Unknown strategy {name!r}. {did_you_mean(name, (*STRATEGIES, *CONSTANTS))}")
+
+    def _operator(self, node: ast.expr, op: ast.operator, a: Any, b: Any) -> Any:
+        strategies = isinstance(a, Strategy), isinstance(b, Strategy)
+        if isinstance(op, ast.RShift) and all(strategies):
+            return a >> b
+        if isinstance(op, ast.BitOr) and all(strategies):
+            return a | b
+        if isinstance(op, ast.Mult | ast.Pow) and strategies == (True, False):
+            if isinstance(b, int) and b > MOST_COPIES:
+                raise ConfigError(f"{b} copies of a strategy: expected at most {MOST_COPIES}.")
+            return a * b if isinstance(op, ast.Mult) else a**b
+        raise self._refused(node)
+
+    def _call(
+        self, f: Callable[..., Any], name: str, args: list[ast.expr], keywords: list[ast.keyword]
+    ) -> Any:
+        given = [self.read(a, argument=True) for a in args]
+        named = {}
+        for k in keywords:
+            if k.arg is None:
+                raise ConfigError(f"{name}(**…): expected arguments by name.")
+            named[k.arg] = self.read(k.value, argument=True)
+        return call(f, name, given, named)
+
+    def _method(self, body: Any, method: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
+        if not isinstance(body, Strategy) or method not in METHODS:
+            raise ConfigError(f".{method}() is no operator of strategies. {did_you_mean(method, METHODS)}")
+        if method == "within" and args:
+            raise ConfigError("within() takes its caps by name: a.within(tokens=500, calls=8).")
+        return self._call(getattr(body, method), f".{method}", args, keywords)
+
+
+def call(f: Callable[..., Any], name: str, args: list[Any], named: dict[str, Any]) -> Any:
+    """f(*args, **named); ConfigError that names a wrong or missing argument and what is known."""
+    if isinstance(f, Ref):
+        if args:
+            raise ConfigError(f"{name}(…): arguments of a {f.kind} are given by name.")
+        return f(**named)
+    signature = inspect.signature(f)
+    known = [p.name for p in signature.parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in signature.parameters.values())
+    for key in named:
+        if key not in known and not takes_any:
+            raise ConfigError(f"{name}() has no argument {key!r}. {did_you_mean(key, known)}")
+    try:
+        signature.bind(*args, **named)
+    except TypeError as error:
+        raise ConfigError(f"{name}{signature}: {error}.") from None
+    try:
+        return f(*args, **named)
+    except TypeError as error:
+        raise ConfigError(f"{name}(): {error}.") from None

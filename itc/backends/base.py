@@ -1,0 +1,253 @@
+"""What an engine is: one request in, one draw out.
+
+Middleware (journal, coalescing, retry, limits) has the type of what it wraps, so a stack is built by
+calling constructors around an engine, and a test double is a plain object with ``generate``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import blake2b
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import orjson
+
+from itc.keys import Key
+from itc.types import Finish
+
+Capability = Literal["continue", "logprobs", "stream", "score", "seed", "n"]
+"""continue: extends a given prefix of the answer; logprobs: of sampled tokens; stream: partial text that
+can be cut short; score: rates given steps; seed: draws are a function of the request; n: several draws of
+one prompt in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Every field that shapes a draw, always sent: servers apply defaults of their own silently."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: no limit."""
+    min_p: float = 0.0
+    max_tokens: int = 512
+    """Completion tokens of one draw, and of a whole path that steps build."""
+    step_tokens: int = 256
+    """Completion tokens of one step at most."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the answer; not part of it."""
+    step: str = "\n\n"
+    """The delimiter that ends a step; part of it."""
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One draw (or, with ``score_steps``, one rating), with every field that affects its result."""
+
+    prompt: str
+    key: Key
+    system: str = ""
+    prefix: str = ""
+    """The answer so far, which the draw continues."""
+    prefix_ids: tuple[int, ...] = ()
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+    step: str = ""
+    """A delimiter that also ends the draw, and is kept; '' for none."""
+    logprobs: bool = False
+    score_steps: tuple[str, ...] | None = None
+    """Steps of an answer to be rated instead of a draw to be made."""
+    n: int = 1
+    """Draws asked for in one call; set by coalescing only, never by a strategy."""
+    group: Key | None = field(default=None, compare=False)
+    """Draws with the same group and otherwise equal fields may share one call."""
+    index: int = field(default=0, compare=False)
+    """Position of this draw in its group."""
+
+    @property
+    def seed(self) -> int:
+        """The seed sent to the engine, in [0, 2**31)."""
+        return self.key.seed
+
+    def prefix_tokens(self) -> int:
+        """An upper bound of the tokens in ``prefix``: exact with ids, UTF-8 bytes without."""
+        return len(self.prefix_ids) or _size(self.prefix)
+
+    def identity(self, fingerprint: str, watch: str = "") -> bytes:
+        """The journal key: a hash of everything that affects the result, the draw's own key included."""
+        body = {name: getattr(self, name) for name in _AFFECTING}
+        if self.score_steps is None:
+            body["key"] = self.key.digest.hex()
+        # A rating is a function of the text alone, so equal texts share one.
+        blob = orjson.dumps([fingerprint, watch, body], option=orjson.OPT_SORT_KEYS)
+        return blake2b(blob, digest_size=16).digest()
+
+
+_AFFECTING = tuple(f.name for f in fields(Request) if f.compare and f.name not in ("key", "n"))
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one draw as the engine counts them."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One draw, or one rating."""
+
+    text: str = ""
+    finish: Finish = "eos"
+    usage: Usage = Usage()
+    token_logprobs: tuple[float, ...] = ()
+    """Natural log, one for each sampled token; empty where not asked for."""
+    token_ids: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
+    """One in [0,1] for each of ``score_steps``."""
+    replayed: bool = field(default=False, compare=False)
+    """Whether it came from the journal: the user pays nothing for it again."""
+    attempts: int = field(default=1, compare=False)
+    """Calls it took: more than 1 after retries."""
+    others: tuple[Completion, ...] = field(default=(), compare=False)
+    """The further draws of a request with n > 1."""
+
+    def dump(self) -> bytes:
+        """JSON bytes for the journal."""
+        body = {k: v for k, v in asdict(self).items() if k not in ("replayed", "others")}
+        return orjson.dumps(body)
+
+    @staticmethod
+    def load(blob: bytes) -> Completion:
+        """The inverse of `dump`, marked as replayed."""
+        body: dict[str, Any] = orjson.loads(blob)
+        body["usage"] = Usage(**body["usage"])
+        for name in ("token_logprobs", "token_ids", "scores"):
+            body[name] = tuple(body[name])
+        return Completion(**body, replayed=True)
+
+    def sole(self) -> Completion:
+        """Itself, without the further draws."""
+        return replace(self, others=()) if self.others else self
+
+
+class Watch:
+    """Follows a draw while it is made. The engine reports to it; it may end the draw early.
+
+    ``sent`` and the counts let whoever cancels a call settle what it had cost by then.
+    """
+
+    name = ""
+    """Identifies what the watcher does to a draw; '' for one that never cuts. Part of the journal key."""
+
+    def __init__(self) -> None:
+        self.sent = False
+        """Whether the request left for the engine."""
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.text = ""
+
+    def follow(self, text: str, tokens: int, logprobs: Sequence[float] = ()) -> bool:
+        """Take a piece of the draw; False ends it here (finish ``cut``)."""
+        self.text += text
+        self.completion_tokens += tokens
+        return self.keep_going(logprobs)
+
+    def keep_going(self, logprobs: Sequence[float]) -> bool:  # noqa: ARG002
+        """Whether the draw should go on, seen after each piece."""
+        return True
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An engine, or middleware around one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model and all that shapes its output apart from the request."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can do; complete after `open`."""
+        ...
+
+    def prompt_bound(self, request: Request) -> int:
+        """An upper bound of the prompt tokens the engine will count: exact with a tokenizer."""
+        ...
+
+    async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
+        """Make one draw. With a watch the draw is streamed to it. Cancelling aborts the work upstream.
+
+        BackendError when it fails.
+        """
+        ...
+
+    async def open(self, needs: frozenset[Capability]) -> None:
+        """Connect and check that ``needs`` are met, spending nothing where that can be known for free.
+
+        CapabilityError, or BackendError when it is not reachable.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections and processes."""
+        ...
+
+
+class Middleware:
+    """Passes everything on to ``inner``; a base for what changes one thing."""
+
+    def __init__(self, inner: Backend) -> None:
+        self.inner = inner
+
+    @property
+    def fingerprint(self) -> str:
+        """The engine's."""
+        return self.inner.fingerprint
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The engine's."""
+        return self.inner.capabilities
+
+    def prompt_bound(self, request: Request) -> int:
+        """The engine's."""
+        return self.inner.prompt_bound(request)
+
+    async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
+        """The engine's."""
+        return await self.inner.generate(request, watch)
+
+    async def open(self, needs: frozenset[Capability]) -> None:
+        """Opens the engine."""
+        await self.inner.open(needs)
+
+    async def close(self) -> None:
+        """Closes the engine."""
+        await self.inner.close()
+
+
+TEMPLATE_TOKENS = 64
+"""Room for the tokens a chat template adds around the messages, where no tokenizer can count them."""
+
+
+def byte_bound(request: Request) -> int:
+    """Prompt tokens at most, by UTF-8 bytes: no byte-level tokenizer makes more tokens than bytes."""
+    steps = sum(_size(s) for s in request.score_steps or ())
+    return _size(request.prompt) + _size(request.system) + _size(request.prefix) + steps + TEMPLATE_TOKENS
+
+
+Draw = Callable[[Request], Completion]

@@ -1,0 +1,208 @@
+"""The SQLite file under the journal: one synchronous connection to it.
+
+A row is a key and a blob, in one of two tables, and is never changed once it is written. SQLite does not
+see a flipped bit inside a value, so every row carries a checksum of its key and blob: a damaged file can
+fail to answer, but never answers with something else.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+from zlib import crc32
+
+from itc.errors import JournalError
+
+Table = Literal["draws", "decisions"]
+Row = tuple[Table, bytes, bytes]
+"""Table, key, blob."""
+
+SCHEMA: Final = "1"
+_TABLES: Final[tuple[Table, ...]] = ("draws", "decisions")
+_READ: Final[dict[Table, str]] = {
+    "draws": "SELECT crc, blob FROM draws WHERE key = ?",
+    "decisions": "SELECT crc, blob FROM decisions WHERE key = ?",
+}
+_AT_ONCE: Final = 1000
+"""Rows in one statement; SQLite admits 32,766 parameters."""
+
+_RETRY = "Run the same command again; everything committed so far is kept"
+_ADVICE: Final[dict[int, str]] = {
+    sqlite3.SQLITE_FULL: f"The disk is full: free some space. {_RETRY}.",
+    sqlite3.SQLITE_IOERR: f"Check for a full disk, a quota or a failing drive. {_RETRY}.",
+    sqlite3.SQLITE_BUSY: f"Another process keeps it locked: end that one, or wait. {_RETRY}.",
+    sqlite3.SQLITE_READONLY: "Make the file and its directory writable, or choose another workspace.",
+    sqlite3.SQLITE_CANTOPEN: "Its directory must exist and be writable; or choose another workspace.",
+    sqlite3.SQLITE_PERM: "Make the file and its directory writable, or choose another workspace.",
+    sqlite3.SQLITE_NOTADB: "This is not a journal: move the file away, or choose another workspace.",
+    sqlite3.SQLITE_CORRUPT: "The file is damaged: restore a copy, or move it away to start a new journal.",
+}
+
+
+class JournalFile:
+    """One connection. Safe to hand from one thread to another; JournalError whenever SQLite fails."""
+
+    def __init__(self, path: Path | str, *, timeout_s: float) -> None:
+        """Open the file, or create it in a directory that exists.
+
+        ``timeout_s``: seconds to wait while another process writes.
+        """
+        self.path = Path(path)
+        self._db: sqlite3.Connection | None = None
+        try:
+            # Few statements are cached because one that inserts a thousand rows is large.
+            self._db = sqlite3.connect(
+                path, timeout=timeout_s, isolation_level=None, check_same_thread=False, cached_statements=16
+            )
+            self._prepare(self._db)
+        except sqlite3.Error as error:
+            self._close_quietly()
+            raise self._explained(error) from error
+        except JournalError:
+            self._close_quietly()
+            raise
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        with db:
+            # Takes the write lock, so that a file that cannot be written fails now, and two processes
+            # that create the same file do so one after the other.
+            db.execute("BEGIN IMMEDIATE")
+            tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if not tables:
+                db.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+                db.execute(
+                    "CREATE TABLE draws (key BLOB PRIMARY KEY, crc INTEGER NOT NULL, blob BLOB NOT NULL)"
+                )
+                db.execute(
+                    "CREATE TABLE decisions (key BLOB PRIMARY KEY, crc INTEGER NOT NULL, blob BLOB NOT NULL)"
+                )
+                db.execute("INSERT INTO meta VALUES ('schema', ?)", (SCHEMA,))
+            elif not {"meta", *_TABLES} <= tables:
+                raise self._error(
+                    f"it holds the tables {', '.join(sorted(tables))}, not those of a journal",
+                    _ADVICE[sqlite3.SQLITE_NOTADB],
+                )
+            found = db.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+            if found != (SCHEMA,):
+                raise self._error(
+                    f"its schema version is {found[0] if found else 'missing'}, and this itc reads {SCHEMA}",
+                    "Use the itc that wrote it, or choose another workspace.",
+                )
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise self._error(
+                f"SQLite offers only its {mode!r} mode here, and WAL is needed",
+                "Choose a workspace on a local disk.",
+            )
+        db.execute("PRAGMA synchronous = FULL")
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """The blob under ``key``."""
+        try:
+            row = self._open.execute(_READ[table], (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        if row is None:
+            return None
+        crc, blob = row
+        if not isinstance(blob, bytes) or crc != _checksum(key, blob):
+            raise self._error(
+                f"the row {key.hex()} of {table} fails its checksum", _ADVICE[sqlite3.SQLITE_CORRUPT]
+            )
+        return blob
+
+    def add(self, rows: Sequence[Row]) -> list[bytes]:
+        """Write all rows in one durable transaction, or none.
+
+        Returns the blob that is stored for each: the one of an earlier row where its key was taken.
+        """
+        db = self._open
+        try:
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                inserted = 0
+                for table in _TABLES:
+                    values = ((key, _checksum(key, blob), blob) for t, key, blob in rows if t == table)
+                    # One statement for many rows: each statement gives up the interpreter lock once, and
+                    # a busy event loop hands it back only after its switch interval of 5 ms.
+                    while chunk := list(islice(values, _AT_ONCE)):
+                        flat = [value for row in chunk for value in row]
+                        inserted += db.execute(_insertion(table, len(chunk)), flat).rowcount
+                if inserted == len(rows):
+                    return [blob for _, _, blob in rows]
+                return [self._stored(table, key) for table, key, _ in rows]
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def _stored(self, table: Table, key: bytes) -> bytes:
+        blob = self.get(table, key)
+        assert blob is not None, "a row that was ignored was there before"
+        return blob
+
+    def held(self, table: Table, keys: Collection[bytes]) -> set[bytes]:
+        """Those of ``keys`` that have a row."""
+        found: set[bytes] = set()
+        for chunk in _chunks(keys, _AT_ONCE):
+            marks = ",".join("?" * len(chunk))
+            query = f"SELECT key FROM {table} WHERE key IN ({marks})"  # noqa: S608 - a literal table
+            try:
+                found.update(key for (key,) in self._open.execute(query, chunk))
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+        return found
+
+    def count(self, table: Table) -> int:
+        """Rows of ``table``."""
+        try:
+            (rows,) = self._open.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - literal
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        return int(rows)
+
+    def close(self) -> None:
+        """Close the connection; the last one to a file also folds its WAL back into it. Idempotent."""
+        db, self._db = self._db, None
+        if db is not None:
+            try:
+                db.close()
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise self._error("it is closed", "Open it again with Journal.open.")
+        return self._db
+
+    def _close_quietly(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _explained(self, error: sqlite3.Error) -> JournalError:
+        # The low byte is the primary code; the rest says which of its causes it was.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        return self._error(str(error), _ADVICE.get(code, f"{_RETRY}."))
+
+    def _error(self, what: str, advice: str) -> JournalError:
+        return JournalError(f"The journal {self.path} cannot be used: {what}. {advice}")
+
+
+def _checksum(key: bytes, blob: bytes) -> int:
+    return crc32(blob, crc32(key))
+
+
+@lru_cache(maxsize=64)
+def _insertion(table: Table, rows: int) -> str:
+    marks = ",".join(["(?,?,?)"] * rows)
+    return f"INSERT OR IGNORE INTO {table} VALUES {marks}"  # noqa: S608 - a literal table
+
+
+def _chunks(keys: Collection[bytes], size: int) -> Iterator[list[bytes]]:
+    rest = iter(keys)
+    while chunk := list(islice(rest, size)):
+        yield chunk

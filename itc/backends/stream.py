@@ -1,0 +1,140 @@
+"""A streamed draw: server-sent events in, one completion out, a watcher told of every piece."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from itc.backends.base import Completion, Request, Usage, Watch
+from itc.backends.wire import Wire, check_logprobs, count, ending, logprobs, parsed, shown, spoken
+from itc.errors import BadResponse, Unreachable
+from itc.types import Finish
+
+
+class Draw:
+    """Takes the lines of an event stream; `completion` once they have ended or the watcher cut them.
+
+    Counts are the server's where it states them in every event. Elsewhere a piece counts as the tokens it
+    lists, or as one, until the usage at the end of the stream replaces the sum; a draw that is cut never
+    sees that end. ``usage: bound`` then counts a token for each byte of its text.
+    """
+
+    def __init__(self, wire: Wire, request: Request, watch: Watch, prompt_bound: int) -> None:
+        self.wire, self.request, self.watch = wire, request, watch
+        self.text = ""
+        self.cut = False
+        self._logprobs: list[float] = []
+        self._tokens = 0
+        self._usage: Usage | None = None
+        self._end: tuple[dict[str, Any], dict[str, Any]] | None = None
+        # What the server will repeat of an unfinished message before it goes on.
+        self._echo = request.prefix if wire.echoes_prefill and wire.api == "chat" else ""
+        self._ended = False
+        self._prompt_bound = prompt_bound
+
+    def sent(self) -> None:
+        """The request is written: from here on it may cost something."""
+        self.watch.sent = True
+        # Until the server has counted, whoever cancels must settle for the most it can be.
+        self.watch.prompt_tokens = self._prompt_bound
+
+    def take(self, line: bytes) -> bool:
+        """One line; False when no more are wanted. BadResponse when it is not of an event stream."""
+        line = line.strip()
+        if not line.startswith(b"data:"):
+            if line and not line.startswith((b":", b"event:", b"id:", b"retry:")):
+                # llama.cpp: `error: {…}`.
+                label, _, rest = line.partition(b":")
+                if label == b"error":
+                    parsed(self.wire, b'{"error":' + rest + b"}")
+                raise BadResponse(
+                    f"{self.wire.where} sent {shown(line)} in a stream; expected lines of server-sent events."
+                )
+            return True
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            self._ended = True
+            return False
+        return self._event(parsed(self.wire, data))
+
+    def _event(self, event: dict[str, Any]) -> bool:
+        choices = event.get("choices", [])
+        if not isinstance(choices, list) or len(choices) > 1:
+            raise BadResponse(f"{self.wire.where} streamed {shown(choices)}; expected one choice.")
+        tokens: int | None = None
+        if event.get("usage") is not None:
+            usage = count(self.wire, event["usage"], self.request)
+            assert usage is not None
+            tokens = usage.completion_tokens - self._tokens
+            self._usage = usage
+            self.watch.prompt_tokens = usage.prompt_tokens
+        if not choices:
+            if tokens:
+                self._tokens += tokens
+                self.watch.completion_tokens += tokens
+            return True
+        return self._piece(choices[0], tokens, event)
+
+    def _piece(self, choice: Any, tokens: int | None, event: dict[str, Any]) -> bool:
+        if not isinstance(choice, dict) or choice.get("index", 0) != 0:
+            raise BadResponse(f"{self.wire.where} streamed {shown(choice)}; expected choice 0.")
+        piece = self._text(choice)
+        values = logprobs(self.wire, choice)
+        if tokens is None:
+            tokens = len(values) or (1 if piece else 0)
+        self._tokens += tokens
+        self.text += piece
+        self._logprobs += values
+        if choice.get("finish_reason") is not None:
+            self._end = choice, event
+        if not (piece or tokens or values):
+            return True
+        self.cut = not self.watch.follow(piece, tokens, values)
+        return not self.cut
+
+    def _text(self, choice: dict[str, Any]) -> str:
+        if self.wire.api == "chat":
+            delta = choice.get("delta")
+            # The first and the last event of a message have no text.
+            piece = (spoken(delta) or "") if isinstance(delta, dict) else None
+        else:
+            piece = choice.get("text")
+        if not isinstance(piece, str):
+            raise BadResponse(f"{self.wire.where} streamed a choice without text: {shown(choice)}.")
+        return piece
+
+    def completion(self) -> Completion:
+        """The draw. Unreachable when the stream broke off, BadResponse when it ended without a reason."""
+        if self.cut:
+            return self._made(self.text, "cut", self._counted())
+        if self._end is None:
+            if self._ended:
+                raise BadResponse(f"{self.wire.where} ended a stream without a finish_reason.")
+            raise Unreachable(
+                f"{self.wire.where} broke off a stream after {len(self.text)} characters. "
+                f"Expected a finish_reason and [DONE]; see the server's log."
+            )
+        choice, event = self._end
+        text, finish = ending(self.wire, self.request, choice, self.text, event)
+        usage = self._usage
+        if usage is None and not self._ended:
+            raise Unreachable(f"{self.wire.where} broke off a stream before its usage. See the server's log.")
+        if usage is None:
+            usage = count(self.wire, None, self.request)
+        if usage is None:
+            usage = Usage(self._prompt_bound, 0, self.request.max_tokens)
+        done = self._made(text, finish, usage)
+        check_logprobs(self.wire, self.request, done, usage.completion_tokens)
+        return done
+
+    def _counted(self) -> Usage:
+        if self._usage is not None:
+            return self._usage
+        tokens = self._tokens
+        if self.wire.usage == "bound":
+            tokens = max(tokens, len(self.text.encode()))
+        return Usage(self._prompt_bound, 0, min(tokens, self.request.max_tokens))
+
+    def _made(self, text: str, finish: Finish, usage: Usage) -> Completion:
+        self.watch.prompt_tokens = usage.prompt_tokens
+        self.watch.completion_tokens = usage.completion_tokens
+        return Completion(text, finish, usage, tuple(self._logprobs))

@@ -1,0 +1,222 @@
+"""HTTP to one server: bytes out, bytes in, every failure classified, no secret in any message."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from itc.backends.status import Answer, excerpt, refusal
+from itc.errors import BackendError, BadResponse, ConfigError, DeadlineExceeded, Unreachable
+
+BODY_CAP = 64 * 2**20
+"""Bytes of one answer at most."""
+CONNECT_SECONDS = 30.0
+KEEP_ALIVE_SECONDS = 4.0
+"""Idle connections are dropped before the 5 s after which uvicorn drops them: reusing one that the server
+is closing at that moment loses a call."""
+_LARGE_BODY = 2**20
+STREAMED = Answer(200)
+"""Stands for an event stream that was taken."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """An API key, or none. Its value shows in no repr."""
+
+    env: str
+
+    def value(self) -> str:
+        """The key in the environment variable; '' where it is unset. ConfigError for one no header can hold."""
+        key = os.environ.get(self.env, "").strip() if self.env else ""
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError(
+                f"The environment variable {self.env} holds characters that no HTTP header can carry "
+                f"(the value is not shown). Expected printable ASCII; copy the key again."
+            )
+        return key
+
+
+class _Announced(aiohttp.BytesPayload):
+    """A request body that says when it has been written."""
+
+    def __init__(self, body: bytes, sent: Callable[[], None]) -> None:
+        super().__init__(body, content_type="application/json")
+        self._sent = sent
+
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self._sent()
+
+
+class Transport:
+    """One session to the server at ``base_url``, each call bounded by ``deadline`` seconds in total.
+
+    BackendError of the fitting class when a call fails; nothing else except CancelledError.
+    """
+
+    def __init__(self, base_url: str, secret: Secret, deadline: float) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.deadline = deadline
+        self._secret = secret
+        self._key = ""
+        self._session: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            self._key = self._secret.value()
+            # Bodies are small and latency counts, so compression is not asked for.
+            headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+            if self._key:
+                headers["Authorization"] = f"Bearer {self._key}"
+            self._session = aiohttp.ClientSession(
+                # How many calls are in flight is the business of `Limit`.
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=headers,
+            )
+        return self._session
+
+    def _url(self, path: str) -> URL:
+        if (url := self._urls.get(path)) is None:
+            url = self._urls[path] = URL(path if "://" in path else f"{self.base_url}/{path}")
+        return url
+
+    async def close(self) -> None:
+        """Close every connection; a call in flight fails."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _redacted(self, blob: bytes) -> bytes:
+        # Where the bytes come in, before anything is cut out of them: a server may echo the key.
+        return blob.replace(self._key.encode(), b"[key]") if self._key else blob
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        """The body of the JSON answer (status 200)."""
+        answer = await self._call("POST", path, BytesIO(body) if len(body) > _LARGE_BODY else body)
+        if answer.status != 200 or "json" not in answer.type.lower():
+            raise self._refused(path, answer, "JSON")
+        return answer.body
+
+    async def get(self, path: str) -> Answer:
+        """Whatever answer there is; ``path`` may be a whole URL."""
+        return await self._call("GET", path, None)
+
+    async def stream(
+        self, path: str, body: bytes, sent: Callable[[], None], take: Callable[[bytes], bool]
+    ) -> None:
+        """Pass the lines of an event stream to ``take`` until it returns False or the stream ends.
+
+        The connection is closed unless the server had finished: that is what aborts the work upstream.
+        """
+        answer = await self._call("POST", path, _Announced(body, sent), take)
+        if answer is not STREAMED:
+            raise self._refused(path, answer, "an event stream")
+
+    def _refused(self, path: str, answer: Answer, expected: str) -> BackendError:
+        return refusal(str(self._url(path)), answer, expected, self._secret.env)
+
+    async def _call(
+        self, method: str, path: str, data: object, take: Callable[[bytes], bool] | None = None
+    ) -> Answer:
+        failure: BackendError
+        # Failures are raised below, outside of `except`: aiohttp's errors hold the request's headers, and
+        # with them the key, and would hang on as __context__.
+        clock = asyncio.timeout(self.deadline)
+        try:
+            async with clock:
+                session = self._connected()
+                response = await session.request(method, self._url(path), data=data, allow_redirects=False)
+                try:
+                    if take is not None and response.status == 200 and _is_stream(response):
+                        await self._follow(response, take)
+                        return STREAMED
+                    return await self._whole(response)
+                finally:
+                    # Nothing to do for an answer read to its end: its connection went back to the pool.
+                    response.close()
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
+            failure = self._unreachable(error)
+        except aiohttp.ClientError as error:
+            failure = self._garbled(error)
+        except TimeoutError as error:
+            failure = self._late(path) if clock.expired() else self._unreachable(error)
+        except OSError as error:
+            failure = self._unreachable(error)
+        raise failure
+
+    async def _whole(self, response: aiohttp.ClientResponse) -> Answer:
+        headers = response.headers
+        length = response.content_length
+        if length is not None and length <= BODY_CAP and "Content-Encoding" not in headers:
+            body = await response.read()
+        else:
+            pieces: list[bytes] = []
+            size = 0
+            async for chunk in response.content.iter_any():
+                size = _checked(size + len(chunk))
+                pieces.append(chunk)
+            body = b"".join(pieces)
+        kind = self._redacted(headers.get("Content-Type", "").encode()).decode()
+        after = headers.get("Retry-After", "")
+        return Answer(response.status, kind, self._redacted(body), after, headers.get("Date", ""))
+
+    async def _follow(self, response: aiohttp.ClientResponse, take: Callable[[bytes], bool]) -> None:
+        size = 0
+        rest = b""
+        async for chunk in response.content.iter_any():
+            size = _checked(size + len(chunk))
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                if not take(self._redacted(line)):
+                    return
+        take(self._redacted(rest))
+
+    def _excerpt(self, text: str) -> str:
+        return excerpt(self._redacted(text.encode("utf-8", "replace")))
+
+    def _late(self, path: str) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"{self._url(path)} did not finish its answer within {self.deadline:g} s. "
+            f"Try fewer tokens or less concurrency, or raise model.deadline."
+        )
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return Unreachable(
+                f"Nothing answers at {self.base_url} ({self._excerpt(str(error.os_error))}). Start a server there, "
+                f"for example `vllm serve MODEL --port {URL(self.base_url).port}`, or set model.base_url."
+            )
+        what = self._excerpt(str(error)) or type(error).__name__
+        return Unreachable(
+            f"{self.base_url} dropped the connection before the whole answer came ({what}). "
+            f"See the server's log; fewer calls at a time may help."
+        )
+
+    def _garbled(self, error: aiohttp.ClientError) -> BadResponse:
+        message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+        return BadResponse(
+            f"{self.base_url} answered with something that is not HTTP ({self._excerpt(message)}). "
+            f"Check host, port and http/https in model.base_url."
+        )
+
+
+def _is_stream(response: aiohttp.ClientResponse) -> bool:
+    return "event-stream" in response.headers.get("Content-Type", "").lower()
+
+
+def _checked(size: int) -> int:
+    if size > BODY_CAP:
+        raise BadResponse(
+            f"The answer is larger than {BODY_CAP // 2**20} MB. Expected one completion; check the server."
+        )
+    return size

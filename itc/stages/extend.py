@@ -1,0 +1,236 @@
+"""Draws: continue, step, rewrite or annotate every candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, cast
+
+from itc.algebra.context import Context, Shape
+from itc.algebra.local import Local
+from itc.algebra.registry import Ref, strategy
+from itc.algebra.strategy import Needs, Stage, Strategy, count, number
+from itc.backends.base import Completion, Request, Sampling
+from itc.budget.cost import ZERO, Cost
+from itc.errors import ConfigError
+from itc.keys import Key
+from itc.types import Candidate, Kind, Population, Step
+
+BYTES_PER_TOKEN = 8
+"""Prompt tokens reserved for each drawn token that a later draw sends back as text, in a worst case made
+before the text exists. Once it exists its own bytes count."""
+
+
+@dataclass(frozen=True)
+class Extend(Stage, Local):
+    """n draws from every unfinished candidate; finished ones pass through.
+
+    Draw i of a candidate is keyed by the candidate and i alone: the first four of 256 are the four of 4.
+    A candidate whose draws are all refused stays as it is.
+    """
+
+    form: str
+    n: int = 1
+    prompt: Ref | None = None
+    role: str = "policy"
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    at: str | int | None = None
+    kind: str = "solution"
+    only: int | None = None
+    """Make draw number ``only`` alone: a piece of the whole, made by fusion."""
+
+    positional: ClassVar[tuple[str, ...]] = ("n", "prompt")
+
+    async def __call__(self, pop: Population, ctx: Context) -> Population:
+        """Children take the place of their parent, in order of draw."""
+        indices = range(self.n) if self.only is None else (self.only,)
+        live = [c for c in pop if self._reopens or not c.done]
+        jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]
+        sampling = self._sampling(ctx)
+        requests = [self._request(c, k, i, sampling, ctx) for c, k, i in jobs]
+        drawn = await ctx.generate(requests, self.role)
+        children: dict[Key, list[Candidate]] = {c.key: [] for c in live}
+        for (c, key, _), completion in zip(jobs, drawn, strict=True):
+            if completion is not None:
+                child = self._child(c, key, completion, ctx)
+                ctx.trace.add(child)
+                children[c.key].append(child)
+        return Population(tuple(x for c in pop for x in (children.get(c.key) or (c,))))
+
+    @property
+    def _reopens(self) -> bool:
+        return self.form in ("rewrite", "annotate")
+
+    def _sampling(self, ctx: Context) -> Sampling:
+        given = {f: v for f in ("temperature", "top_p", "max_tokens") if (v := getattr(self, f)) is not None}
+        sampling = replace(ctx.role(self.role).sampling, **given)
+        if isinstance(self.at, str):
+            return replace(sampling, step=self.at)
+        return replace(sampling, step="", step_tokens=self.at) if self.at is not None else sampling
+
+    def _request(self, c: Candidate, key: Key, index: int, sampling: Sampling, ctx: Context) -> Request:
+        problem = ctx.problem
+        prompt, prefix, ids = problem.prompt, c.text, _ids(c)
+        limit = sampling.max_tokens - c.tokens
+        if self.prompt is not None:
+            prompt, prefix, ids, limit = self.prompt.run(problem, (c,)), "", (), sampling.max_tokens
+        if self.form == "step":
+            limit = min(limit, sampling.step_tokens)
+        return Request(
+            prompt=prompt,
+            key=key,
+            system=problem.system,
+            prefix=prefix,
+            prefix_ids=ids,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            min_p=sampling.min_p,
+            max_tokens=max(1, limit),
+            stop=sampling.stop,
+            step=sampling.step if self.form == "step" else "",
+            logprobs=sampling.logprobs,
+            group=c.key,
+            index=index,
+        )
+
+    def _child(self, c: Candidate, key: Key, drawn: Completion, ctx: Context) -> Candidate:
+        sampling = self._sampling(ctx)
+        logprob = sum(drawn.token_logprobs)
+        tokens, kind = drawn.usage.completion_tokens, cast(Kind, self.kind)
+        piece = Step(drawn.text, tokens, logprob, drawn.token_logprobs, drawn.token_ids, kind, drawn.finish)
+        if self.form == "step" and piece.finish == "open":
+            piece = self._told(piece, c, sampling, ctx)
+        steps = (piece,) if self.form == "rewrite" else (*c.steps, piece)
+        child = replace(c, key=key, parent=c.key, steps=steps, done=True, answer=None)
+        if self.form == "step" and piece.text and piece.finish in ("step", "length"):
+            child = replace(child, done=child.tokens >= sampling.max_tokens)
+        if not child.done or kind != "solution":
+            return child
+        return replace(child, answer=ctx.answers.extract(solution(child)))
+
+    def _told(self, piece: Step, c: Candidate, sampling: Sampling, ctx: Context) -> Step:
+        # The server did not say whether it met the delimiter or the end of the text. An empty piece, or
+        # one after which the answer stands there, is the end.
+        ended = not piece.text.strip() or ctx.answers.finished(solution(c) + piece.text)
+        if ended:
+            return replace(piece, finish="eos")
+        return replace(piece, finish="step", text=piece.text + sampling.step)
+
+    def pieces(self, candidate: Candidate) -> Sequence[Strategy]:
+        """One piece for each draw."""
+        if self.only is not None or (candidate.done and not self._reopens) or self.n == 1:
+            return (self,)
+        return [replace(self, only=i) for i in range(self.n)]
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
+        """n draws of every candidate, each to its limit, each sending the whole path back."""
+        sampling = self._sampling(ctx)
+        draws = shape.count * (self.n if self.only is None else 1)
+        limit = sampling.max_tokens
+        if self.form == "step":
+            limit = min(limit, sampling.step_tokens)
+        if not draws or not limit:
+            return ZERO, shape
+        request = Request(ctx.problem.prompt, Key(), ctx.problem.system, max_tokens=limit)
+        role = ctx.role(self.role)
+        prompt = role.backend.prompt_bound(request) + shape.tokens * BYTES_PER_TOKEN
+        cost = role.price.cost(prompt, 0, limit).times(draws)
+        grown = limit if self.form == "rewrite" else shape.tokens + limit
+        if self.form in ("sample", "step"):
+            grown = min(grown, max(sampling.max_tokens, shape.tokens))
+        return cost, Shape(draws, grown)
+
+    def own_needs(self) -> Needs:
+        """Continuation, where a draw may start from a prefix."""
+        needed = {(self.role, "continue" if self.form == "step" else "")}
+        return Needs(frozenset(needed))
+
+    def name(self) -> str:
+        """sample, step, rewrite or annotate."""
+        return self.form
+
+    def hidden(self) -> tuple[str, ...]:
+        """What the form implies."""
+        implied = {"sample": ("kind",), "step": ("kind",), "rewrite": ("kind",), "annotate": ()}
+        return ("form", "only", *implied[self.form])
+
+
+def solution(c: Candidate) -> str:
+    """The answer's text, without critiques and plans."""
+    return "".join(s.text for s in c.solution)
+
+
+def _ids(c: Candidate) -> tuple[int, ...]:
+    # Ids continue a path exactly, but only if every step of it has them.
+    if all(s.token_ids for s in c.steps):
+        return tuple(t for s in c.steps for t in s.token_ids)
+    return ()
+
+
+def _extend(form: str, n: int, **options: object) -> Extend:
+    count(n, f"{form}(n)", 1)
+    for name, (low, high) in (("temperature", (0.0, 100.0)), ("top_p", (0.0, 1.0))):
+        if (value := options.get(name)) is not None:
+            number(value, f"{form}({name}=)", low, high)
+    if options.get("max_tokens") is not None:
+        count(options["max_tokens"], f"{form}(max_tokens=)", 1)
+    return Extend(form, n, **options)  # type: ignore[arg-type]
+
+
+@strategy
+def sample(
+    n: int = 1,
+    *,
+    prompt: Ref | str | None = None,
+    role: str = "policy",
+    temperature: float | None = None,
+    top_p: float | None = None,
+    max_tokens: int | None = None,
+) -> Strategy:
+    """n complete continuations of every unfinished candidate. One unit of n costs one draw.
+
+    ``max_tokens`` limits the whole path in completion tokens; fields left out take the model's defaults.
+    """
+    asked = None if prompt is None else Ref.of("prompt", prompt)
+    options = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    return _extend("sample", n, prompt=asked, role=role, **options)
+
+
+@strategy
+def step(
+    n: int = 1,
+    *,
+    at: str | int | None = None,
+    role: str = "policy",
+    temperature: float | None = None,
+    top_p: float | None = None,
+    max_tokens: int | None = None,
+) -> Strategy:
+    """n continuations of every unfinished candidate by one step. One unit of n costs one draw.
+
+    A step ends at the delimiter ``at`` (the task's own by default), or after ``at`` tokens if it is an
+    integer; ``max_tokens`` limits the whole path.
+    """
+    if at is not None and not (isinstance(at, str) and at):
+        count(at, "step(at=), unless it is a delimiter", 1)
+    options = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    return _extend("step", n, at=at, role=role, **options)
+
+
+@strategy
+def rewrite(
+    prompt: Ref | str, n: int = 1, *, role: str = "policy", temperature: float | None = None
+) -> Strategy:
+    """n new texts in place of every candidate's, written from ``prompt(problem, (candidate,))``."""
+    return _extend("rewrite", n, prompt=Ref.of("prompt", prompt), role=role, temperature=temperature)
+
+
+@strategy
+def annotate(prompt: Ref | str, *, kind: str = "critique", role: str = "policy") -> Strategy:
+    """One text appended to every candidate that is no part of its answer: a critique, a plan."""
+    if kind not in ("critique", "plan", "observation", "thought"):
+        raise ConfigError(f"annotate(kind={kind!r}): expected critique, plan, observation or thought.")
+    return _extend("annotate", 1, prompt=Ref.of("prompt", prompt), kind=kind, role=role)
