@@ -41,9 +41,11 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is known of a population before it exists: how many candidates, how long at most."""
+    """What is known of a population before it exists: how many candidates, how long, at most."""
 
     count: Amount = 1
+    live: Amount = 1
+    """How many of them are unfinished, at most."""
     tokens: Amount = 0
     """Completion tokens along a path, at most."""
 

@@ -92,7 +92,7 @@ class Atomic(Strategy):
 
 
 def _join(a: Shape, b: Shape) -> Shape:
-    return Shape(max(a.count, b.count), max(a.tokens, b.tokens))
+    return Shape(max(a.count, b.count), max(a.live, b.live), max(a.tokens, b.tokens))
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Otherwise(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """All attempts."""
-        total, after = ZERO, Shape(0, 0)
+        total, after = ZERO, Shape(0, 0, 0)
         for attempt in self.tries:
             cost, one = attempt.bound(shape, ctx)
             total, after = total + cost, _join(after, one)
@@ -157,7 +157,7 @@ class Route(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """The dearest arm, unit by unit."""
-        total, after = ZERO, Shape(0, 0)
+        total, after = ZERO, Shape(0, 0, 0)
         for _, arm in self.arms:
             cost, one = arm.bound(shape, ctx)
             total, after = total | cost, _join(after, one)

@@ -66,7 +66,8 @@ def fuse(stages: Sequence[Strategy], pop: Population, ctx: Context) -> tuple[Str
         return stages[0], 1
     left = ctx.account.remaining
     if left != _UNCAPPED:
-        shape, total = Shape(len(pop), max(c.tokens for c in pop)), ZERO
+        live = sum(not c.done for c in pop)
+        shape, total = Shape(len(pop), live, max(c.tokens for c in pop)), ZERO
         for stage in run:
             cost, shape = stage.bound(shape, ctx)
             total += cost

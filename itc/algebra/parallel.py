@@ -25,8 +25,8 @@ def _pooled(parts: list[Population]) -> Population:
 
 def _beside(bounds: list[tuple[Cost, Shape]]) -> tuple[Cost, Shape]:
     cost = reduce(Cost.__add__, (c for c, _ in bounds), ZERO)
-    shape = Shape(sum(s.count for _, s in bounds), max((s.tokens for _, s in bounds), default=0))
-    return cost, shape
+    count, live = sum(s.count for _, s in bounds), sum(s.live for _, s in bounds)
+    return cost, Shape(count, live, max((s.tokens for _, s in bounds), default=0))
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,9 @@ class Grow(Strategy):
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """All copies."""
         cost, after = self.body.bound(shape, ctx)
-        return cost.times(self.at_most), Shape(after.count * self.at_most, after.tokens)
+        return cost.times(self.at_most), Shape(
+            after.count * self.at_most, after.live * self.at_most, after.tokens
+        )
 
     def parts(self) -> tuple[Strategy, ...]:
         """The body."""

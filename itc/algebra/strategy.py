@@ -6,6 +6,7 @@ it is made because nodes are strategies themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from inspect import isawaitable
@@ -46,7 +47,7 @@ class Strategy:
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
         """The most it can cost on such a population, and the shape of what comes out."""
-        return UNBOUNDED, Shape(UNBOUNDED.calls, UNBOUNDED.calls)
+        return UNBOUNDED, Shape(math.inf, math.inf, math.inf)
 
     def parts(self) -> tuple[Strategy, ...]:
         """The strategies it is made of."""

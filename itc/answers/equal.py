@@ -14,10 +14,12 @@ from types import TracebackType
 from itc.answers.guard import refusal
 from itc.answers.number import Number, parse_number
 from itc.answers.options import Options, Verdict
-from itc.answers.pool import Pool
+from itc.answers.pool import Pool, Reading
 from itc.answers.rules import Rule, rule
 
 _MEMO_SIZE = 200_000
+_WORD_LENGTH = 5
+"""Letters from which a run of them is taken for a word and no longer for a product."""
 
 
 class Grader:
@@ -43,7 +45,7 @@ class Grader:
         self.counts: Counter[Verdict] = Counter()
         """Distinct comparisons that went to a worker, by outcome: report the time-outs."""
         self._verdicts: dict[tuple[str, str], Verdict] = {}
-        self._readable: dict[str, Verdict | str] = {}
+        self._readings: dict[str, Verdict | Reading] = {}
 
     def canonical(self, answer: str) -> str:
         """Normal form under this grader's rule and options."""
@@ -74,24 +76,38 @@ class Grader:
         if Verdict.EQUAL in cheap:
             return cheap.index(Verdict.EQUAL)
         for i, (other, verdict) in enumerate(zip(representatives, cheap, strict=True)):
-            if verdict is not None or not (await self._reads(other) and await self._reads(form)):
+            if verdict is not None or await self._hopeless(other, form):
                 continue
             outcome = await self._equal(other, form)
             if outcome is Verdict.EQUAL:
                 return i
             if outcome is Verdict.TIMEOUT:
                 # One time-out is all that an answer may cost a vote.
-                self._readable[form] = Verdict.TIMEOUT
+                self._readings[form] = Verdict.TIMEOUT
         return None
 
-    async def _reads(self, form: str) -> bool:
+    async def _hopeless(self, gold: str, pred: str) -> bool:
+        """Whether a look at each answer by itself already shows that they are not equal."""
         if self.options.whole_text:
+            return False
+        a, b = await self._read(gold), await self._read(pred)
+        if not isinstance(a, Reading) or not isinstance(b, Reading):
             return True
-        if form not in self._readable:
-            self._readable[form] = await self.pool.ask((form,), self.options)
-            if self._readable[form] is Verdict.TIMEOUT:
+        if a.value is None or b.value is None or not self.options.strict:
+            return False
+        tolerance = 2.0 * 10.0**-self.options.precision + 1e-9 * max(abs(a.value), abs(b.value))
+        return abs(a.value - b.value) > tolerance
+
+    async def _read(self, form: str) -> Verdict | Reading:
+        reading = self._readings.get(form)
+        if reading is None:
+            reading = await self.pool.ask((form,), self.options)
+            if len(self._readings) >= _MEMO_SIZE:
+                self._readings.clear()
+            self._readings[form] = reading
+            if reading is Verdict.TIMEOUT:
                 self.counts[Verdict.TIMEOUT] += 1
-        return self._readable[form] == "read"
+        return reading
 
     async def _equal(self, gold: str, pred: str) -> Verdict:
         verdict = self._cheap(gold, pred)
@@ -100,7 +116,9 @@ class Grader:
         known = self._verdicts.get((gold, pred))
         if known is not None:
             return known
-        verdict = Verdict(await self.pool.ask((gold, pred), self.options))
+        outcome = await self.pool.ask((gold, pred), self.options)
+        assert isinstance(outcome, Verdict), "two texts are compared, not read"
+        verdict = outcome
         if len(self._verdicts) >= _MEMO_SIZE:
             self._verdicts.clear()
         self._verdicts[gold, pred] = verdict
@@ -124,6 +142,9 @@ class Grader:
                 return numeric
         if any(refusal(text, self.options.max_chars) for text in (gold, pred)):
             return Verdict.UNPARSABLE
+        if (a or _is_words(gold)) and (b or _is_words(pred)) and not (a and b):
+            # The grammar would read a word as a product of letters, and call anagrams equal.
+            return Verdict.EQUAL if gold.casefold() == pred.casefold() else Verdict.DIFFERENT
         return None
 
     def _numbers(self, a: Number, b: Number) -> Verdict | None:
@@ -146,3 +167,8 @@ class Grader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _is_words(text: str) -> bool:
+    words = text.split(" ")
+    return all(w.isalpha() and w.isascii() for w in words) and max(map(len, words)) >= _WORD_LENGTH

@@ -19,7 +19,9 @@ _TOWER = re.compile(
     r"(?:\^|\*\*)[\s{(+-]{0,20}[\w.\\]{1,40}[\s)}]{0,20}(?:\^|\*\*)[\s{(+-]{0,20}[\w.\\]{1,40}[\s)}]{0,20}(?:\^|\*\*)"
 )
 _NUMERIC_TOWER = re.compile(r"(?:\^|\*\*)[\s{(+-]{0,20}(\d+)\s{0,4}(?:\^|\*\*)[\s{(+-]{0,20}(\d+)")
-_FACTORIAL = re.compile(r"(\d+)?\s{0,4}([)}\]!])?\s{0,4}(?<!\\)!(?!=)")
+_FACTORIAL = re.compile(r"(?<!\\)!(?!=)")
+_NUMBER_BEFORE = re.compile(r"(\d{1,300})$")
+_SYMBOLIC = re.compile(r"[a-zA-Z]")
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{\s*(\d+)\s*\}")
 _CODE = re.compile(r"__|\bimport\b|\blambda\b|\bos\.|\beval\b|\bexec\b")
 
@@ -67,15 +69,37 @@ def _large_power(text: str) -> str | None:
 
 
 def _large_factorial(text: str) -> str | None:
-    factorials = [f for f in _FACTORIAL.finditer(text)] if "!" in text else []
-    for found in factorials:
-        number, before = found.groups()
-        if number and _exceeds(number, MAX_FACTORIAL):
-            return f"a factorial above {MAX_FACTORIAL}"
-        if before == "!" or (before and len(factorials) > 1):
+    for found in _FACTORIAL.finditer(text):
+        before = text[: found.start()].rstrip()
+        if number := _NUMBER_BEFORE.search(before[-300:]):
+            if _exceeds(number[1], MAX_FACTORIAL):
+                return f"a factorial above {MAX_FACTORIAL}"
+        elif before.endswith("!"):
             return "a factorial of a factorial"
+        elif before.endswith((")", "}", "]")) and (why := _large_argument(_bracketed(before))):
+            return why
     if any(_exceeds(found[1], MAX_FACTORIAL) for found in _BINOMIAL.finditer(text)):
         return f"a binomial above {MAX_FACTORIAL}"
+    return None
+
+
+def _bracketed(text: str) -> str:
+    """The content of the bracket that ends ``text``; all of it where the bracket was never opened."""
+    depth = 0
+    for at in range(len(text) - 1, -1, -1):
+        depth += (text[at] in ")}]") - (text[at] in "({[")
+        if depth == 0:
+            return text[at + 1 : -1]
+    return text
+
+
+def _large_argument(text: str) -> str | None:
+    if _FACTORIAL.search(text):
+        return "a factorial of a factorial"
+    if _SYMBOLIC.search(text):
+        return None
+    if "^" in text or any(_exceeds(digits, MAX_FACTORIAL) for digits in _DIGITS.findall(text)):
+        return f"a factorial above {MAX_FACTORIAL}"
     return None
 
 

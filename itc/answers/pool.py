@@ -9,6 +9,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text that the grammar could read."""
+
+    value: complex | None
+    """Its value, with fixed values in (0,1) for its variables; None where it has no single finite value."""
+
+
 class _Worker:
     """One child process and its half-duplex conversation."""
 
@@ -44,8 +53,8 @@ class _Worker:
         self.process = process
         self.asked = 0
 
-    async def ask(self, texts: Sequence[str], options: Options, seconds: float) -> Verdict | str:
-        """The verdict; EOFError when the process died instead of answering."""
+    async def ask(self, texts: Sequence[str], options: Options, seconds: float) -> Verdict | Reading:
+        """The reply; EOFError when the process died instead of answering."""
         assert self.process.stdin is not None
         self.asked += 1
         request = {"id": self.asked, "texts": list(texts), "options": options.wire(), "seconds": seconds}
@@ -56,8 +65,9 @@ class _Worker:
             raise EOFError from error
         reply = await self.read()
         assert reply["id"] == self.asked, "a worker answered another question"
-        verdict: str = reply["verdict"]
-        return verdict if verdict == "read" else Verdict(verdict)
+        if reply["verdict"] == "read":
+            return Reading(None if reply["value"] is None else complex(*reply["value"]))
+        return Verdict(reply["verdict"])
 
     async def read(self) -> dict[str, Any]:
         """The next line; EOFError at the end of the stream."""
@@ -111,7 +121,7 @@ class Pool:
         """Process ids of the living workers, idle ones first."""
         return tuple(w.process.pid for w in (*self._idle, *self._busy) if w.process.returncode is None)
 
-    async def ask(self, texts: Sequence[str], options: Options) -> Verdict | str:
+    async def ask(self, texts: Sequence[str], options: Options) -> Verdict | Reading:
         """Compare two texts, or try to read one; TIMEOUT when time or memory ran out.
 
         A worker that dies for another reason is replaced and asked once more; a second death counts as

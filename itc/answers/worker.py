@@ -15,7 +15,8 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from hashlib import blake2b
 from itertools import product
 from typing import Any, TextIO
 
@@ -55,7 +56,12 @@ def _parse(text: str, match: tuple[str, ...], whole_text: bool) -> Parsed:
     """Expressions that Math-Verify reads in ``text``; the last item is the text itself where it read none."""
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, StringExtractionConfig, parse
 
-    targets = {"latex": LatexExtractionConfig, "expr": ExprExtractionConfig, "string": StringExtractionConfig}
+    # A box outranks any other formula of a solution, as in Math-Verify's own evaluation of whole texts.
+    targets = {
+        "latex": partial(LatexExtractionConfig, boxed_match_priority=0),
+        "expr": ExprExtractionConfig,
+        "string": StringExtractionConfig,
+    }
     if not whole_text and "latex" in match and not any(sign in text for sign in _MATH):
         text = f"${text}$"
     return tuple(parse(text, [targets[m]() for m in match], parsing_timeout=None, raise_on_error=True))
@@ -63,6 +69,31 @@ def _parse(text: str, match: tuple[str, ...], whole_text: bool) -> Parsed:
 
 def _readable(parsed: Parsed) -> bool:
     return any(not isinstance(item, str) for item in parsed)
+
+
+def _value(parsed: Parsed) -> list[float] | None:
+    """Real and imaginary part of the one expression read, at a fixed point; None where it has none.
+
+    Different values mean different expressions, and cost far less to find than symbolic simplification.
+    """
+    from math_verify.parser import sympy
+
+    expressions: list[Any] = [item for item in parsed if not isinstance(item, str)]
+    if len(expressions) != 1 or not isinstance(expressions[0], sympy.Expr) or expressions[0].is_Symbol:
+        return None
+    expression = expressions[0]
+    point = {s: _coordinate(str(s)) for s in expression.free_symbols}
+    try:
+        value = complex(expression.evalf(15, subs=point))
+    except MemoryError:
+        raise
+    except Exception:  # an expression without a value says so in many ways
+        return None
+    return [value.real, value.imag] if math.isfinite(value.real) and math.isfinite(value.imag) else None
+
+
+def _coordinate(name: str) -> float:
+    return 0.1 + int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big") / 2**32 * 0.8
 
 
 def _compare(golds: Sequence[object], preds: Sequence[object], options: dict[str, Any]) -> str:
@@ -89,8 +120,8 @@ def _compare(golds: Sequence[object], preds: Sequence[object], options: dict[str
     return "unparsable" if failed else "different"
 
 
-def answer(request: dict[str, Any]) -> str:
-    """The verdict on one request: ``equal``, ``different``, ``unparsable``, or ``read`` for a lone parse."""
+def answer(request: dict[str, Any]) -> dict[str, object]:
+    """Reply to one request: the verdict on two texts, or ``read`` with the value of one."""
     options = request["options"]
     match, whole = tuple(options["match"]), options["whole_text"]
     try:
@@ -98,13 +129,14 @@ def answer(request: dict[str, Any]) -> str:
     except MemoryError:
         raise
     except Exception:  # the grammar and sympy raise nearly anything on malformed input
-        return "unparsable"
+        return {"verdict": "unparsable"}
     if len(parsed) == 1:
-        return "read" if _readable(parsed[0]) else "unparsable"
+        readable = _readable(parsed[0])
+        return {"verdict": "read", "value": _value(parsed[0])} if readable else {"verdict": "unparsable"}
     verdict = _compare(parsed[0], parsed[1], options)
     if verdict == "different" and not all(_readable(p) for p in parsed):
-        return "unparsable"
-    return verdict
+        return {"verdict": "unparsable"}
+    return {"verdict": verdict}
 
 
 def _serve(replies: TextIO) -> None:
@@ -122,13 +154,13 @@ def _serve(replies: TextIO) -> None:
         request = json.loads(line)
         _arm(request["seconds"])
         try:
-            verdict = answer(request)
+            outcome = answer(request)
         except MemoryError:
             signal.setitimer(signal.ITIMER_PROF, 0)
             reply(id=request["id"], verdict="timeout")
             return
         signal.setitimer(signal.ITIMER_PROF, 0)
-        reply(id=request["id"], verdict=verdict)
+        reply(id=request["id"], **outcome)
 
 
 def main() -> None:

@@ -26,8 +26,6 @@ class Draw:
         self._tokens = 0
         self._usage: Usage | None = None
         self._end: tuple[dict[str, Any], dict[str, Any]] | None = None
-        # What the server will repeat of an unfinished message before it goes on.
-        self._echo = request.prefix if wire.echoes_prefill and wire.api == "chat" else ""
         self._ended = False
         self._prompt_bound = prompt_bound
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import orjson
-from jinja2 import TemplateError, nodes
+from jinja2 import Template, TemplateError, nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from itc.errors import ConfigError
 
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
-_CACHED_PROMPTS = 4096
+_TODAY = datetime(2024, 7, 26, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,15 @@ class ChatTemplate:
     adds_bos: bool = False
     """Whether the server's tokenizer puts the first token in front by itself, so that it must not be here."""
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _compiled(self) -> Template:
         try:
-            compiled = _environment().from_string(self.source)
+            return _environment().from_string(self.source)
         except TemplateError as error:
             raise ConfigError(
                 f"model.chat_template is not a valid Jinja template ({error}). Give the file that came with "
                 f"the model, unchanged."
             ) from None
-        object.__setattr__(self, "_compiled", compiled)
-        # Steps of one problem, and its samples, all begin with the same prompt.
-        object.__setattr__(self, "render", lru_cache(_CACHED_PROMPTS)(self.render))
 
     @property
     def sha256(self) -> str:
@@ -55,7 +53,7 @@ class ChatTemplate:
         turns = [{"role": "system", "content": system}] if system else []
         turns.append({"role": "user", "content": prompt})
         try:
-            text: str = self._compiled.render(  # type: ignore[attr-defined]
+            text = self._compiled.render(
                 messages=turns, add_generation_prompt=True, tools=None, documents=None, **self.special
             )
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
@@ -173,4 +171,6 @@ def _refuse(message: str) -> None:
 
 
 def _now(form: str) -> str:
-    return datetime.now().strftime(form)  # noqa: DTZ005
+    # The date Llama's templates fall back to. Today's would change every prompt at midnight, so that nothing
+    # replays.
+    return _TODAY.strftime(form)

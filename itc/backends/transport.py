@@ -64,6 +64,7 @@ class Transport:
     def __init__(self, base_url: str, secret: Secret, deadline: float) -> None:
         self.base_url = base_url.rstrip("/")
         self.deadline = deadline
+        self.key_env = secret.env
         self._secret = secret
         self._key = ""
         self._session: aiohttp.ClientSession | None = None
@@ -123,7 +124,7 @@ class Transport:
             raise self._refused(path, answer, "an event stream")
 
     def _refused(self, path: str, answer: Answer, expected: str) -> BackendError:
-        return refusal(str(self._url(path)), answer, expected, self._secret.env)
+        return refusal(str(self._url(path)), answer, expected, self.key_env)
 
     async def _call(
         self, method: str, path: str, data: object, take: Callable[[bytes], bool] | None = None

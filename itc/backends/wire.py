@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import orjson
 
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.status import event_error, excerpt
-from itc.errors import BackendError, BadResponse, Rejected, ServerFault
+from itc.errors import BadResponse, Rejected, ServerFault
 from itc.types import Finish
 
 Api = Literal["completions", "chat"]
@@ -100,8 +100,11 @@ def _add_turns(body: dict[str, Any], wire: Wire, request: Request, prompt: str) 
         body["top_logprobs"] = 1
 
 
-def read(wire: Wire, request: Request, blob: bytes, prompt_bound: int) -> Completion:
-    """The draws of a whole answer: the first, with the ``others``. BadResponse when anything is amiss."""
+def read(wire: Wire, request: Request, blob: bytes, bound: Callable[[Request], int]) -> Completion:
+    """The draws of a whole answer: the first, with the ``others``. BadResponse when anything is amiss.
+
+    ``bound`` gives the most prompt tokens a request can have.
+    """
     reply = parsed(wire, blob)
     raw = reply.get("choices")
     if not isinstance(raw, list) or len(raw) != request.n:
@@ -111,7 +114,7 @@ def read(wire: Wire, request: Request, blob: bytes, prompt_bound: int) -> Comple
     usage = count(wire, reply.get("usage"), request)
     if usage is None:
         tokens = [request.max_tokens] * request.n
-        usage = Usage(prompt_bound, 0, request.max_tokens * request.n)
+        usage = Usage(bound(request), 0, request.max_tokens * request.n)
     elif request.n == 1:
         tokens = [usage.completion_tokens]
     else:
@@ -301,5 +304,3 @@ def shares(total: int, draws: Sequence[Completion], at_most: int) -> list[int]:
 def shown(value: object) -> str:
     """A value for an error message."""
     return excerpt(repr(value), 120)
-
-

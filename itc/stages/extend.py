@@ -128,7 +128,8 @@ class Extend(Stage, Local):
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """n draws of every candidate, each to its limit, each sending the whole path back."""
         sampling = self._sampling(ctx)
-        draws = shape.count * (self.n if self.only is None else 1)
+        live = shape.count if self._reopens else shape.live
+        draws = live * (self.n if self.only is None else 1)
         limit = sampling.max_tokens
         if self.form == "step":
             limit = min(limit, sampling.step_tokens)
@@ -141,7 +142,8 @@ class Extend(Stage, Local):
         grown = limit if self.form == "rewrite" else shape.tokens + limit
         if self.form in ("sample", "step"):
             grown = min(grown, max(sampling.max_tokens, shape.tokens))
-        return cost, Shape(draws, grown)
+        after = draws if self.form == "step" else 0
+        return cost, Shape(shape.count - live + draws, after, grown)
 
     def own_needs(self) -> Needs:
         """Continuation, where a draw may start from a prefix."""

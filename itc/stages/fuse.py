@@ -69,7 +69,9 @@ class Fuse(Stage):
         limit = role.sampling.max_tokens
         request = Request(ctx.problem.prompt, Key(), ctx.problem.system, max_tokens=limit)
         prompt = role.backend.prompt_bound(request) + shape.count * shape.tokens * BYTES_PER_TOKEN
-        return role.price.cost(prompt, 0, limit).times(self.n), Shape(max(self.n, shape.count), limit)
+        return role.price.cost(prompt, 0, limit).times(self.n), Shape(
+            max(self.n, shape.count), 0, max(limit, shape.tokens)
+        )
 
     def own_needs(self) -> Needs:
         """Its role."""
@@ -94,7 +96,7 @@ class Restart(Stage):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
         """Free."""
-        return ZERO, Shape(min(1, shape.count), 0)
+        return ZERO, Shape(min(1, shape.count), min(1, shape.count), 0)
 
 
 @strategy

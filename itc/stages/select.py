@@ -8,22 +8,18 @@ from typing import ClassVar
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.registry import predicate, strategy
-from itc.algebra.strategy import Needs, Stage, Strategy, count
+from itc.algebra.strategy import Stage, Strategy, count
 from itc.budget.cost import ZERO, Cost
 from itc.types import Candidate, Population
 
 
 @dataclass(frozen=True)
 class Selector(Stage):
-    """Costs nothing and makes no candidates."""
+    """Costs nothing and makes no text."""
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
-        """Free; at most ``kept`` remain."""
-        return ZERO, Shape(min(shape.count, self.kept(shape)), shape.tokens)
-
-    def kept(self, shape: Shape) -> float:
-        """How many remain at most."""
-        return shape.count
+        """Free."""
+        return ZERO, shape
 
 
 def rank(c: Candidate, by: str) -> float:
@@ -54,9 +50,10 @@ class Top(Selector):
         running = [c for c in ranked if not c.done][: self.k]
         return Population((*(c for c in ranked if c.done), *running))
 
-    def kept(self, shape: Shape) -> float:
-        """k, and with ``live`` whatever is finished."""
-        return shape.count if self.live else self.k
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
+        """Free; k remain, and with ``live`` whatever is finished."""
+        live = min(shape.live, self.k)
+        return ZERO, Shape(shape.count if self.live else min(shape.count, self.k), live, shape.tokens)
 
 
 @strategy
@@ -101,13 +98,9 @@ class Vote(Selector):
             return [math.exp(c.log_weight - top_weight) if top_weight > -math.inf else 1.0 for c in voters]
         return [max(0.0, rank(c, self.by)) for c in voters]
 
-    def kept(self, shape: Shape) -> float:  # noqa: ARG002
-        """One."""
-        return 1
-
-    def own_needs(self) -> Needs:
-        """Nothing: a score is computed by a stage before it."""
-        return Needs()
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
+        """Free; one remains."""
+        return ZERO, Shape(min(shape.count, 1), min(shape.live, 1), shape.tokens)
 
 
 @strategy

@@ -1,0 +1,252 @@
+"""Any server that speaks the OpenAI protocol: vLLM, SGLang, llama.cpp, a gateway, OpenAI itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+import orjson
+from yarl import URL
+
+from itc.backends import probe
+from itc.backends.base import TEMPLATE_TOKENS, Capability, Completion, Request, Usage, Watch, byte_bound
+from itc.backends.stream import Draw
+from itc.backends.template import ChatTemplate, load_template
+from itc.backends.transport import Secret, Transport
+from itc.backends.wire import Api, Continuation, UsagePolicy, Wire, payload, read
+from itc.errors import CapabilityError, ConfigError
+from itc.keys import Key
+
+PROBE_TOKENS = 1
+_PATHS: dict[Api, str] = {"completions": "completions", "chat": "chat/completions"}
+_OWNED = frozenset(
+    "model prompt messages n best_of seed stop stream stream_options temperature top_p top_k min_p max_tokens "
+    "max_completion_tokens logprobs top_logprobs echo include_stop_str_in_output continue_final_message "
+    "add_generation_prompt".split()
+)
+_REMEDY: dict[Capability, str] = {
+    "continue": "Set model.api=completions, which extends any text; or model.continuation, if you know that "
+    "the server extends an unfinished message.",
+    "logprobs": "Start the server with log-probabilities on, or choose a strategy that needs none.",
+    "score": "A chat or completions server rates nothing: use a reward model for this role.",
+    "n": "Set model.n_max above 1; a server that counts several draws wrongly cannot be asked for them.",
+}
+
+
+@dataclass(frozen=True)
+class OpenAIConfig:
+    """Where a model is served and how to speak to it. ConfigError for a value that cannot work."""
+
+    base_url: str = "http://127.0.0.1:8000/v1"
+    name: str = ""
+    """The model; where empty, the only one the server has."""
+    revision: str = ""
+    """Anything that tells two models of one name apart; part of the fingerprint."""
+    api: Api = "completions"
+    api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key, where there is one. Never the key itself."""
+    deadline: float = 600.0
+    """Seconds for one call in total, the last byte of its answer included."""
+    chat_template: str = ""
+    """A Jinja file or a tokenizer's folder, applied here, with api=completions."""
+    continuation: Literal["auto", "continue_final_message", "prefill", "none"] = "auto"
+    """How api=chat extends an answer. auto: as the kind of server allows."""
+    n_max: int = 128
+    """Draws in one call at most; 1: one draw a call."""
+    extra_body: dict[str, Any] = field(default_factory=dict)
+    """Further fields of every request; part of the fingerprint."""
+    usage: UsagePolicy = "strict"
+    """Where the server does not say what a call cost: strict refuses the answer, bound charges the most."""
+
+    def __post_init__(self) -> None:
+        try:
+            url = URL(self.base_url)
+        except ValueError:
+            url = URL()
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ConfigError("model.base_url: expected http(s)://HOST:PORT/v1.")
+        if url.user or url.password or url.query_string or url.fragment:
+            raise ConfigError(
+                "model.base_url holds a user, a password or a query. Expected http(s)://HOST:PORT/v1; put the "
+                "key into the environment variable that model.api_key_env names."
+            )
+        for name, kind in (("api", Api), ("usage", UsagePolicy)):
+            if (value := getattr(self, name)) not in get_args(kind):
+                raise ConfigError(f"model.{name}={value!r}: expected one of {', '.join(get_args(kind))}.")
+        if self.continuation not in ("auto", *get_args(Continuation)):
+            raise ConfigError(
+                f"model.continuation={self.continuation!r}: expected auto, {', '.join(get_args(Continuation))}."
+            )
+        if not 0 < self.deadline < float("inf"):
+            raise ConfigError(f"model.deadline={self.deadline!r}: expected seconds, finite and above 0.")
+        if self.n_max < 1:
+            raise ConfigError(f"model.n_max={self.n_max!r}: expected 1 or more draws in one call.")
+        if self.chat_template and self.api == "chat":
+            raise ConfigError(
+                "model.chat_template goes with model.api=completions; with chat the server has it."
+            )
+        if taken := sorted(_OWNED & self.extra_body.keys()):
+            raise ConfigError(
+                f"model.extra_body sets {', '.join(taken)}, which itc sets itself. Use sampling.* and model.*."
+            )
+
+
+class OpenAIBackend:
+    """One model behind an OpenAI-compatible HTTP API.
+
+    With api=completions the prompt is the user's text (after the system text and a blank line, if any), or
+    what ``chat_template`` makes of the two; the answer so far is appended as it is. ``prefix_ids`` are not
+    used. Failures are not retried here: see `Retry`.
+    """
+
+    def __init__(self, config: OpenAIConfig) -> None:
+        self.config = config
+        self.probe_usage = Usage()
+        """Tokens that `open` spent on finding out what the server can do."""
+        self.dialect = probe.UNKNOWN
+        """What kind of server it is; known after `open`."""
+        self._transport = Transport(config.base_url, Secret(config.api_key_env), config.deadline)
+        self._path = _PATHS[config.api]
+        self._template: ChatTemplate | None = None
+        if config.chat_template:
+            self._template = load_template(config.chat_template)
+        # The samples of a problem, and their steps, all begin with the same prompt.
+        self._opening = lru_cache(4096)(self._uncached_opening)
+        self._name = config.name
+        self._extra_capabilities: frozenset[Capability] = frozenset()
+        self._wire = self._wired()
+
+    def __repr__(self) -> str:
+        return f"OpenAIBackend({self.config!r})"
+
+    @property
+    def fingerprint(self) -> str:
+        """From the configuration alone: not where the model is served, nor under which key.
+
+        ConfigError before `open` when the configuration does not name the model.
+        """
+        if not self._name:
+            raise ConfigError(
+                "model.name is empty, so what was drawn cannot be told apart from another model's draws before "
+                "the server is asked. Set model.name."
+            )
+        c = self.config
+        template = self._template.sha256 if self._template else ""
+        shape = [self._name, c.revision, c.api, template, self._wire.continuation, c.extra_body]
+        if c.api == "completions" or c.continuation == "auto":
+            shape[4] = c.continuation
+        return "openai:" + orjson.dumps(shape, option=orjson.OPT_SORT_KEYS).decode()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """By configuration before `open`, and by the kind of server after.
+
+        ``seed`` is sent always; how far it is honoured is the server's business.
+        """
+        have: set[Capability] = {"stream", "seed", *self._extra_capabilities}
+        if self.config.api == "completions" or self._wire.continuation != "none":
+            have.add("continue")
+        if self.n_max > 1:
+            have.add("n")
+        return frozenset(have)
+
+    @property
+    def n_max(self) -> int:
+        """Draws in one call at most."""
+        return self.config.n_max if self.dialect.honest_n else 1
+
+    def prompt_bound(self, request: Request) -> int:
+        """UTF-8 bytes of the text that is sent."""
+        if self._template is None:
+            return byte_bound(request)
+        text = self._opening(request.system, request.prompt) + request.prefix
+        return len(text.encode("utf-8", "surrogatepass")) + TEMPLATE_TOKENS
+
+    async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
+        """One call. CapabilityError for a request this server was not opened for."""
+        self._check(request, watch)
+        prompt = request.prompt
+        if self.config.api == "completions":
+            prompt = self._opening(request.system, prompt) + request.prefix
+        body = payload(self._wire, request, prompt, watch is not None)
+        if watch is None:
+            blob = await self._transport.post(self._path, body)
+            return read(self._wire, request, blob, self.prompt_bound)
+        draw = Draw(self._wire, request, watch, self.prompt_bound(request))
+        await self._transport.stream(self._path, body, draw.sent, draw.take)
+        return draw.completion()
+
+    def _check(self, request: Request, watch: Watch | None) -> None:
+        if request.n > (1 if watch is not None else self.n_max):
+            raise CapabilityError(
+                f"{request.n} draws in one call, where {self.config.base_url} can be asked for "
+                f"{1 if watch is not None else self.n_max}. Lower model.n_max."
+            )
+        if request.score_steps is not None:
+            self._refuse("score")
+        if request.prefix and self.config.api == "chat" and self._wire.continuation == "none":
+            self._refuse("continue")
+
+    async def open(self, needs: frozenset[Capability]) -> None:
+        """Ask the server's free endpoints what it is; draw one token only where log-probabilities are needed
+        of a server of unknown kind (see `probe_usage`).
+
+        CapabilityError when a need is not met or the model is not served; ConfigError when it has to be
+        named; BackendError when the server cannot be asked.
+        """
+        models = await probe.served(self._transport)
+        self._name = probe.choose(models, self.config.name, self.config.base_url)
+        self.dialect = await probe.identify(self._transport, models)
+        self._wire = self._wired()
+        if self.dialect is probe.VLLM and not await probe.offers(self._transport, self._path):
+            other = "chat" if self.config.api == "completions" else "completions"
+            raise CapabilityError(
+                f"{self.config.base_url} has no /{self._path} for {self._name}. Set model.api={other}, or serve "
+                f"the model as a generator."
+            )
+        if self.dialect.logprobs:
+            self._extra_capabilities = frozenset(("logprobs",))
+        elif "logprobs" in needs and await self._draws_logprobs():
+            self._extra_capabilities = frozenset(("logprobs",))
+        for need in sorted(needs - self.capabilities):
+            self._refuse(need)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    def _wired(self) -> Wire:
+        c, d = self.config, self.dialect
+        return Wire(
+            api=c.api,
+            model=self._name,
+            continuation=d.continuation if c.continuation == "auto" else c.continuation,
+            usage=c.usage,
+            extra=c.extra_body,
+            neutral=d.neutral,
+            says_eos=d.says_eos,
+            verbose=d.verbose,
+            echoes_prefill=d.echoes_prefill,
+            live_usage=d.live_usage,
+            where=f"{c.base_url.rstrip('/')}/{self._path}",
+        )
+
+    def _uncached_opening(self, system: str, prompt: str) -> str:
+        if self._template is not None:
+            return self._template.render(system, prompt)
+        return f"{system}\n\n{prompt}" if system else prompt
+
+    async def _draws_logprobs(self) -> bool:
+        request = Request("1 + 1 =", Key("probe"), temperature=0.0, max_tokens=PROBE_TOKENS, logprobs=True)
+        blob = await self._transport.post(self._path, payload(self._wire, request, request.prompt))
+        draw = read(self._wire, replace(request, logprobs=False), blob, self.prompt_bound)
+        self.probe_usage = draw.usage
+        return bool(draw.token_logprobs)
+
+    def _refuse(self, need: Capability) -> None:
+        raise CapabilityError(
+            f"The strategy needs {need!r} of {self._name or 'the model'} at {self.config.base_url} "
+            f"(api {self.config.api}, server {self.dialect.name}), which does not provide it. "
+            f"{_REMEDY.get(need, '')}".rstrip()
+        )
