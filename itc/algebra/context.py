@@ -63,6 +63,11 @@ class Scorer(Protocol):
         """(role, capability) pairs."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells it from other scorers, apart from the engine behind a role."""
+        ...
+
     async def __call__(
         self, candidates: Sequence[Candidate], ctx: Context
     ) -> Sequence[tuple[float, ...] | None]:
@@ -125,7 +130,7 @@ class Trace:
         self.retried += attempts > 1
 
     def add(self, candidate: Candidate) -> None:
-        """Remember a candidate that a stage made."""
+        """Remember a candidate that a stage made, or one that it rated."""
         self.made[candidate.key] = candidate
 
 
@@ -189,18 +194,20 @@ class Context:
     async def _draw(self, engine: Role, role: str, request: Request, held: Cost) -> Completion | None:
         watch = Watch() if self.cancellable else None
         done: Completion | None = None
+        cut = False
         # Until the call returns, all that is known of its cost is what was streamed of it.
         try:
             done = await engine.backend.generate(request, watch)
-        except OutOfTime:
+        except OutOfTime as late:
             self.account.refuse()
+            cut = late.sent and watch is None
         except ContextOverflow:
             if not request.prefix:
                 raise
             # A path that outgrew the context is finished and truncated, not an error.
             done = Completion(finish="length")
         finally:
-            actual = engine.cost(done.usage) if done else _streamed(engine, watch, held)
+            actual = engine.cost(done.usage) if done else held if cut else _streamed(engine, watch, held)
             self.account.settle(held, actual)
             replayed, attempts = (done.replayed, done.attempts) if done else (False, 1)
             self.trace.book(role, actual, replayed, attempts)

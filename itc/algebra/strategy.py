@@ -7,13 +7,13 @@ it is made because nodes are strategies themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from inspect import isawaitable
 from keyword import kwlist
 from typing import Any, ClassVar
 
-from itc.algebra.context import Context, Shape
+from itc.algebra.context import Context, Scorer, Shape
 from itc.algebra.registry import Ref
 from itc.budget.cost import UNBOUNDED, Amount, Budget, Cost
 from itc.errors import ConfigError, did_you_mean
@@ -56,6 +56,9 @@ class Strategy:
     def own_needs(self) -> Needs:
         """What it asks for beyond its parts."""
         return Needs()
+
+    def check(self, scorers: Mapping[str, Scorer]) -> None:
+        """ConfigError for what does not fit together, before anything runs."""
 
     @property
     def needs(self) -> Needs:

@@ -30,7 +30,8 @@ _UNIT = re.compile(
     r"(?<=[\d}])\s*\\(?:text|textbf|textit|textnormal|mathrm|mbox)"
     r"\s*\{\s*[a-zA-Z][a-zA-Z .]*\}(?:\^\{?\d\}?)?$"
 )
-_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9\\]) | (?![A-Za-z0-9])")
+# "32, 349" is a list; without its space it would be a number.
+_LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9\\]) (?!(?<=\d, )\d{3}(?!\d))| (?![A-Za-z0-9])")
 _SPACED_DIGITS = re.compile(r"[+-]?\d{1,3}(?: \d{3})+(?:\.\d*)?", re.ASCII)
 _BAD_TAIL = ".,;:"
 _DASHES = str.maketrans({"−": "-", "–": "-", "\u00a0": " ", "\u2009": " ", "\u202f": " ", "×": "\\times "})

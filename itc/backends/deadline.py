@@ -16,6 +16,9 @@ from itc.errors import BackendError
 class OutOfTime(BackendError):
     """The run's seconds were used up before this draw was made; a refusal, like any other cap's."""
 
+    sent = False
+    """Whether it was under way when the time ended, so that the engine may charge for it."""
+
 
 class Decisions(Protocol):
     """Remembers what the clock or a race decided, so that a resumed run decides the same."""
@@ -57,10 +60,15 @@ class TimeCap(Middleware):
     async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
         """OutOfTime after the end; the watch knows what was spent by then."""
         key = request.identity(self.fingerprint, "late:" + (watch.name if watch else ""))
-        if self.decisions.get(key) is None:
+        late = OutOfTime(f"the run's {self.clock.seconds:g} seconds were used up")
+        decided = self.decisions.get(key)
+        if decided is None:
+            left = self.clock.left
+            decided = b"sent" if left else b"late"
             try:
-                async with asyncio.timeout(self.clock.left):
+                async with asyncio.timeout(left):
                     return await self.inner.generate(request, watch)
             except TimeoutError:
-                await self.decisions.put(key, b"late")
-        raise OutOfTime(f"the run's {self.clock.seconds:g} seconds were used up")
+                await self.decisions.put(key, decided)
+        late.sent = decided == b"sent"
+        raise late

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final, Literal
 from zlib import crc32
 
@@ -58,7 +59,7 @@ class JournalFile:
             self._db = sqlite3.connect(
                 path, timeout=timeout_s, isolation_level=None, check_same_thread=False, cached_statements=16
             )
-            self._prepare(self._db)
+            self._prepare(self._db, timeout_s)
         except sqlite3.Error as error:
             self._close_quietly()
             raise self._explained(error) from error
@@ -66,7 +67,7 @@ class JournalFile:
             self._close_quietly()
             raise
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
+    def _prepare(self, db: sqlite3.Connection, timeout_s: float) -> None:
         with db:
             # Takes the write lock, so that a file that cannot be written fails now, and two processes
             # that create the same file do so one after the other.
@@ -92,13 +93,25 @@ class JournalFile:
                     f"its schema version is {found[0] if found else 'missing'}, and this itc reads {SCHEMA}",
                     "Use the itc that wrote it, or choose another workspace.",
                 )
-        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        mode = self._switch_to_wal(db, timeout_s)
         if mode != "wal":
             raise self._error(
                 f"SQLite offers only its {mode!r} mode here, and WAL is needed",
                 "Choose a workspace on a local disk.",
             )
         db.execute("PRAGMA synchronous = FULL")
+
+    @staticmethod
+    def _switch_to_wal(db: sqlite3.Connection, timeout_s: float) -> str:
+        # SQLite's own waiting does not cover this statement, and another process may be at the same one.
+        deadline = monotonic() + timeout_s
+        while True:
+            try:
+                return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                    raise
+                sleep(0.005)
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The blob under ``key``."""

@@ -21,9 +21,11 @@ from itc.keys import Key
 PROBE_TOKENS = 1
 _PATHS: dict[Api, str] = {"completions": "completions", "chat": "chat/completions"}
 _OWNED = frozenset(
-    "model prompt messages n best_of seed stop stream stream_options temperature top_p top_k min_p max_tokens "
-    "max_completion_tokens logprobs top_logprobs echo include_stop_str_in_output continue_final_message "
-    "add_generation_prompt".split()
+    (
+        *("model", "prompt", "messages", "n", "best_of", "seed", "stop", "stream", "stream_options", "echo"),
+        *("temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "logprobs"),
+        *("top_logprobs", "include_stop_str_in_output", "continue_final_message", "add_generation_prompt"),
+    )
 )
 _REMEDY: dict[Capability, str] = {
     "continue": "Set model.api=completions, which extends any text; or model.continuation, if you know that "
@@ -68,15 +70,16 @@ class OpenAIConfig:
             raise ConfigError("model.base_url: expected http(s)://HOST:PORT/v1.")
         if url.user or url.password or url.query_string or url.fragment:
             raise ConfigError(
-                "model.base_url holds a user, a password or a query. Expected http(s)://HOST:PORT/v1; put the "
-                "key into the environment variable that model.api_key_env names."
+                "model.base_url holds a user, a password or a query. Expected http(s)://HOST:PORT/v1; put "
+                "the key into the environment variable that model.api_key_env names."
             )
         for name, kind in (("api", Api), ("usage", UsagePolicy)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ConfigError(f"model.{name}={value!r}: expected one of {', '.join(get_args(kind))}.")
         if self.continuation not in ("auto", *get_args(Continuation)):
             raise ConfigError(
-                f"model.continuation={self.continuation!r}: expected auto, {', '.join(get_args(Continuation))}."
+                f"model.continuation={self.continuation!r}: expected auto or one of "
+                f"{', '.join(get_args(Continuation))}."
             )
         if not 0 < self.deadline < float("inf"):
             raise ConfigError(f"model.deadline={self.deadline!r}: expected seconds, finite and above 0.")
@@ -88,7 +91,8 @@ class OpenAIConfig:
             )
         if taken := sorted(_OWNED & self.extra_body.keys()):
             raise ConfigError(
-                f"model.extra_body sets {', '.join(taken)}, which itc sets itself. Use sampling.* and model.*."
+                f"model.extra_body sets {', '.join(taken)}, which itc sets itself. "
+                f"Use sampling.* and model.*."
             )
 
 
@@ -114,7 +118,7 @@ class OpenAIBackend:
         # The samples of a problem, and their steps, all begin with the same prompt.
         self._opening = lru_cache(4096)(self._uncached_opening)
         self._name = config.name
-        self._extra_capabilities: frozenset[Capability] = frozenset()
+        self._logprobs = False
         self._wire = self._wired()
 
     def __repr__(self) -> str:
@@ -128,14 +132,13 @@ class OpenAIBackend:
         """
         if not self._name:
             raise ConfigError(
-                "model.name is empty, so what was drawn cannot be told apart from another model's draws before "
-                "the server is asked. Set model.name."
+                "model.name is empty, so before the server is asked what was drawn cannot be told apart from "
+                "another model's draws. Set model.name."
             )
         c = self.config
         template = self._template.sha256 if self._template else ""
-        shape = [self._name, c.revision, c.api, template, self._wire.continuation, c.extra_body]
-        if c.api == "completions" or c.continuation == "auto":
-            shape[4] = c.continuation
+        continuation = c.continuation if c.api == "chat" else ""
+        shape = [self._name, c.revision, c.api, template, continuation, c.extra_body]
         return "openai:" + orjson.dumps(shape, option=orjson.OPT_SORT_KEYS).decode()
 
     @property
@@ -144,7 +147,9 @@ class OpenAIBackend:
 
         ``seed`` is sent always; how far it is honoured is the server's business.
         """
-        have: set[Capability] = {"stream", "seed", *self._extra_capabilities}
+        have: set[Capability] = {"stream", "seed"}
+        if self._logprobs:
+            have.add("logprobs")
         if self.config.api == "completions" or self._wire.continuation != "none":
             have.add("continue")
         if self.n_max > 1:
@@ -202,13 +207,10 @@ class OpenAIBackend:
         if self.dialect is probe.VLLM and not await probe.offers(self._transport, self._path):
             other = "chat" if self.config.api == "completions" else "completions"
             raise CapabilityError(
-                f"{self.config.base_url} has no /{self._path} for {self._name}. Set model.api={other}, or serve "
-                f"the model as a generator."
+                f"{self.config.base_url} has no /{self._path} for {self._name}. Set model.api={other}, or "
+                f"serve the model as a generator."
             )
-        if self.dialect.logprobs:
-            self._extra_capabilities = frozenset(("logprobs",))
-        elif "logprobs" in needs and await self._draws_logprobs():
-            self._extra_capabilities = frozenset(("logprobs",))
+        self._logprobs = self.dialect.logprobs or ("logprobs" in needs and await self._draws_logprobs())
         for need in sorted(needs - self.capabilities):
             self._refuse(need)
 

@@ -10,7 +10,7 @@ import orjson
 from itc.backends.status import Answer, refusal
 from itc.backends.transport import Transport
 from itc.backends.wire import Continuation
-from itc.errors import CapabilityError, ConfigError, Unauthorized, did_you_mean
+from itc.errors import BackendError, CapabilityError, ConfigError, did_you_mean
 
 Name = Literal["vllm", "sglang", "llama.cpp", "unknown"]
 
@@ -105,8 +105,7 @@ async def identify(transport: Transport, models: list[dict[str, Any]] | None) ->
             return dialect
     root = transport.base_url.removesuffix("/v1")
     for path, field_name, dialect in (("version", "version", VLLM), ("props", "total_slots", LLAMA)):
-        answer = await transport.get(f"{root}/{path}")
-        if answer.status == 200 and field_name in _object(answer):
+        if field_name in await _asked(transport, f"{root}/{path}"):
             return dialect
     return UNKNOWN
 
@@ -114,12 +113,16 @@ async def identify(transport: Transport, models: list[dict[str, Any]] | None) ->
 async def offers(transport: Transport, path: str) -> bool:
     """Whether a server that describes itself has ``path``; True where it does not say."""
     root = transport.base_url.removesuffix("/v1")
-    try:
-        answer = await transport.get(f"{root}/openapi.json")
-    except Unauthorized:
-        return True
-    paths = _object(answer).get("paths")
+    paths = (await _asked(transport, f"{root}/openapi.json")).get("paths")
     return not isinstance(paths, dict) or any(str(p).endswith("/" + path) for p in paths)
+
+
+async def _asked(transport: Transport, url: str) -> dict[str, Any]:
+    try:
+        return _object(await transport.get(url))
+    except BackendError:
+        # A gateway may hang or drop what it does not know; then this says nothing about the server.
+        return {}
 
 
 def _object(answer: Answer) -> dict[str, Any]:

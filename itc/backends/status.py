@@ -88,13 +88,13 @@ def _classified(
     return BadResponse(f"{given} Expected 200 with {expected}.")
 
 
-def event_error(where: str, error: object, key_env: str) -> BackendError:
+def event_error(where: str, error: object) -> BackendError:
     """The error that a server reported inside an answer or a stream it had begun."""
     code = error.get("code") if isinstance(error, dict) else None
     status = code if isinstance(code, int) and 300 <= code < 600 else 500
     said = str(error.get("message", error)) if isinstance(error, dict) else str(error)
     given = f"{where} reported an error inside its answer: {excerpt(said)!r}."
-    return _classified(status, said, given, None, "a completion", key_env)
+    return _classified(status, said, given, None, "a completion", "")
 
 
 def seconds_after(text: str, date: str = "") -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -42,6 +43,10 @@ class ChatTemplate:
                 f"the model, unchanged."
             ) from None
 
+    def check(self) -> None:
+        """ConfigError when it is not a valid template."""
+        _ = self._compiled
+
     @property
     def sha256(self) -> str:
         """Of all that shapes what it renders."""
@@ -66,9 +71,9 @@ class ChatTemplate:
 def load_template(path: str) -> ChatTemplate:
     """From a Jinja file, or a tokenizer's folder. ConfigError when there is no template in it."""
     place = Path(path).expanduser()
-    if place.is_dir():
-        return _from_folder(place)
-    return ChatTemplate(_text(place))
+    template = _from_folder(place) if place.is_dir() else ChatTemplate(_text(place))
+    template.check()
+    return template
 
 
 def _from_folder(folder: Path) -> ChatTemplate:
@@ -125,7 +130,8 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"model.chat_template: {file} cannot be read ({error}). Expected a Jinja file or a tokenizer's folder."
+            f"model.chat_template: {file} cannot be read ({error}). "
+            f"Expected a Jinja file or a tokenizer's folder."
         ) from None
 
 
@@ -161,9 +167,17 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return env
 
 
-def _tojson(value: object, ensure_ascii: bool = False, indent: int | None = None) -> str:  # noqa: ARG001
-    option = orjson.OPT_INDENT_2 if indent else None
-    return orjson.dumps(value, option=option).decode()
+def _tojson(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    # Not orjson: models were trained on the spaces that json puts in.
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def _refuse(message: str) -> None:

@@ -18,6 +18,8 @@ from itc.errors import BackendError, BadResponse, ConfigError, DeadlineExceeded,
 BODY_CAP = 64 * 2**20
 """Bytes of one answer at most."""
 CONNECT_SECONDS = 30.0
+ASK_SECONDS = 30.0
+"""For a call that makes no draw."""
 KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before the 5 s after which uvicorn drops them: reusing one that the server
 is closing at that moment loses a call."""
@@ -33,7 +35,10 @@ class Secret:
     env: str
 
     def value(self) -> str:
-        """The key in the environment variable; '' where it is unset. ConfigError for one no header can hold."""
+        """The key in the environment variable; '' where it is unset.
+
+        ConfigError for one that no header can hold.
+        """
         key = os.environ.get(self.env, "").strip() if self.env else ""
         if not (key.isascii() and key.isprintable()):
             raise ConfigError(
@@ -110,7 +115,7 @@ class Transport:
 
     async def get(self, path: str) -> Answer:
         """Whatever answer there is; ``path`` may be a whole URL."""
-        return await self._call("GET", path, None)
+        return await self._call("GET", path, None, seconds=min(self.deadline, ASK_SECONDS))
 
     async def stream(
         self, path: str, body: bytes, sent: Callable[[], None], take: Callable[[bytes], bool]
@@ -127,12 +132,18 @@ class Transport:
         return refusal(str(self._url(path)), answer, expected, self.key_env)
 
     async def _call(
-        self, method: str, path: str, data: object, take: Callable[[bytes], bool] | None = None
+        self,
+        method: str,
+        path: str,
+        data: object,
+        take: Callable[[bytes], bool] | None = None,
+        seconds: float | None = None,
     ) -> Answer:
         failure: BackendError
         # Failures are raised below, outside of `except`: aiohttp's errors hold the request's headers, and
         # with them the key, and would hang on as __context__.
-        clock = asyncio.timeout(self.deadline)
+        seconds = seconds or self.deadline
+        clock = asyncio.timeout(seconds)
         try:
             async with clock:
                 session = self._connected()
@@ -150,7 +161,7 @@ class Transport:
         except aiohttp.ClientError as error:
             failure = self._garbled(error)
         except TimeoutError as error:
-            failure = self._late(path) if clock.expired() else self._unreachable(error)
+            failure = self._late(path, seconds) if clock.expired() else self._unreachable(error)
         except OSError as error:
             failure = self._unreachable(error)
         raise failure
@@ -185,17 +196,17 @@ class Transport:
     def _excerpt(self, text: str) -> str:
         return excerpt(self._redacted(text.encode("utf-8", "replace")))
 
-    def _late(self, path: str) -> DeadlineExceeded:
+    def _late(self, path: str, seconds: float) -> DeadlineExceeded:
         return DeadlineExceeded(
-            f"{self._url(path)} did not finish its answer within {self.deadline:g} s. "
+            f"{self._url(path)} did not finish its answer within {seconds:g} s. "
             f"Try fewer tokens or less concurrency, or raise model.deadline."
         )
 
     def _unreachable(self, error: Exception) -> Unreachable:
         if isinstance(error, aiohttp.ClientConnectorError):
             return Unreachable(
-                f"Nothing answers at {self.base_url} ({self._excerpt(str(error.os_error))}). Start a server there, "
-                f"for example `vllm serve MODEL --port {URL(self.base_url).port}`, or set model.base_url."
+                f"Nothing answers at {self.base_url} ({self._excerpt(str(error.os_error))}). Start a server "
+                f"there (`vllm serve MODEL --port {URL(self.base_url).port}` is one), or set model.base_url."
             )
         what = self._excerpt(str(error)) or type(error).__name__
         return Unreachable(

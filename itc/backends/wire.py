@@ -108,8 +108,8 @@ def read(wire: Wire, request: Request, blob: bytes, bound: Callable[[Request], i
     reply = parsed(wire, blob)
     raw = reply.get("choices")
     if not isinstance(raw, list) or len(raw) != request.n:
-        count = len(raw) if isinstance(raw, list) else "no list of"
-        raise BadResponse(f"{wire.where} sent {count} choices, expected {request.n}: {excerpt(blob)!r}.")
+        found = len(raw) if isinstance(raw, list) else "no list of"
+        raise BadResponse(f"{wire.where} sent {found} choices, expected {request.n}: {excerpt(blob)!r}.")
     draws = [_draw(wire, request, choice, reply) for choice in _ordered(wire, raw)]
     usage = count(wire, reply.get("usage"), request)
     if usage is None:
@@ -150,7 +150,8 @@ def _ordered(wire: Wire, raw: list[Any]) -> list[dict[str, Any]]:
         index = choice.get("index") if isinstance(choice, dict) else None
         if type(index) is not int or not 0 <= index < len(raw) or slots[index] is not None:
             raise BadResponse(
-                f"{wire.where} sent a choice with index {shown(index)}; expected each of 0…{len(raw) - 1} once."
+                f"{wire.where} sent a choice with index {shown(index)}; "
+                f"expected each of 0…{len(raw) - 1} once."
             )
         slots[index] = choice
     return [choice for choice in slots if choice is not None]

@@ -26,6 +26,11 @@ class FunctionScorer:
     stepwise: bool = False
     needs: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def fingerprint(self) -> str:
+        """Where the function is defined."""
+        return f"{self.f.__module__}.{self.f.__qualname__}"
+
     async def __call__(self, candidates: Sequence[Candidate], ctx: Context) -> Sequence[tuple[float, ...]]:  # noqa: ARG002
         """A score for each candidate; 0 for one without steps."""
         return [self._scores(c) if c.steps else (0.0,) for c in candidates]
@@ -73,6 +78,11 @@ class ModelScorer:
     def needs(self) -> frozenset[tuple[str, str]]:
         """An engine that scores."""
         return frozenset({(self.role, "score")})
+
+    @property
+    def fingerprint(self) -> str:
+        """The role; its engine has a fingerprint of its own."""
+        return f"model:{self.role}:{self.stepwise}"
 
     async def __call__(
         self, candidates: Sequence[Candidate], ctx: Context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -32,7 +33,7 @@ class Score(Stage):
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """StrategyFailed when a score is not a number in [0,1]."""
         scorer = ctx.scorer(self.by)
-        self.check(scorer)
+        self.check(ctx.scorers)
         distinct: dict[tuple[object, ...], int] = {}
         unique: list[Candidate] = []
         for c in pop:
@@ -40,11 +41,14 @@ class Score(Stage):
                 distinct[_content(c)] = len(unique)
                 unique.append(c)
         ratings = await scorer(unique, ctx)
-        return pop.map(lambda c: self._rated(c, ratings[distinct[_content(c)]]))
+        rated = pop.map(lambda c: self._rated(c, ratings[distinct[_content(c)]]))
+        for c in rated:
+            ctx.trace.add(c)
+        return rated
 
-    def check(self, scorer: Scorer) -> None:
+    def check(self, scorers: Mapping[str, Scorer]) -> None:
         """ConfigError when step scores come without an aggregation: which one is never a default."""
-        if scorer.stepwise and self.agg is None:
+        if scorers[self.by].stepwise and self.agg is None:
             raise ConfigError(
                 f"score({self.by}): this scorer rates every step; say how they add up: "
                 f"score({self.by}, last), or {', '.join(AGGREGATIONS[1:])}."

@@ -72,11 +72,10 @@ async def share(journal: Journal, name: str) -> None:
                 tasks.create_task(one(key))
 
 
-async def full(journal: Journal) -> None:
+async def full(journal: Journal, log_bytes: int) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    wal = Path(f"{journal.path}-wal").stat().st_size
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (wal + 300_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_bytes + 300_000, limits[1]))
     for i in count():
         try:
             await journal.put(Key(i).digest, b"x" * 10_000)
@@ -113,7 +112,7 @@ def main() -> None:
         elif mode == "share":
             asyncio.run(share(journal, rest[0]))
         else:
-            asyncio.run(full(journal))
+            asyncio.run(full(journal, Path(f"{path}-wal").stat().st_size))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,154 @@
+"""A run, resolved: everything the runner needs, and the hash of what affects its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from itc import __version__
+from itc.algebra.context import Role, Scorer
+from itc.algebra.strategy import Strategy
+from itc.backends.base import Backend, Sampling
+from itc.backends.coalesce import Coalesce
+from itc.backends.deadline import Clock, Decisions, TimeCap
+from itc.backends.journal import Journal, Journaled
+from itc.backends.limits import Limit
+from itc.backends.retry import Retry, RetryPolicy
+from itc.budget.cost import UNLIMITED, Budget
+from itc.budget.prices import FREE, Price
+from itc.errors import CapabilityError, ConfigError, did_you_mean
+from itc.tasks.base import Task
+
+FORMAT = 1
+"""Raised when a change to itc changes what a run of the same configuration would find."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model in a role, and how it is called."""
+
+    backend: Backend
+    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen
+    price: Price = FREE
+    concurrency: int = 64
+    """Calls in flight at most."""
+    n_max: int = 1
+    """Draws of one prompt in one call at most."""
+    retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
+
+    def stack(
+        self, journal: Journal, clock: Clock | None, decisions: Decisions, replay_only: bool
+    ) -> Journaled:
+        """The engine in its middleware: journalled, capped in time, coalesced, retried, limited."""
+        backend: Backend = Coalesce(Retry(Limit(self.backend, self.concurrency), self.retry), self.n_max)
+        if clock is not None:
+            backend = TimeCap(backend, clock, decisions)
+        return Journaled(backend, journal, replay_only=replay_only)
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How many problems may fail before the run stops. A failed problem counts as wrong."""
+
+    most: int | None = None
+    fraction: float = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run, on what, within what."""
+
+    task: Task
+    strategy: Strategy
+    engines: Mapping[str, Engine]
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
+    run_budget: Budget = UNLIMITED
+    problem_budget: Budget = UNLIMITED
+    seed: int = 0
+    workspace: Path = Path("runs")
+    name: str = "strategy"
+    """A short name of the strategy, for the run directory."""
+    in_flight: int = 512
+    """Problems worked on at once."""
+    errors: Errors = Errors()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved configuration, to be kept with the run."""
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that affects the results, and nothing else: not addresses, limits or folders."""
+        seen = [(e.problem.id, e.problem.prompt, e.problem.system, e.gold) for e in self.task.examples]
+        playing = {"policy", *(role for role, _ in self._pairs())}
+        return {
+            "format": FORMAT,
+            "itc": __version__,
+            "task": self.task.name,
+            "rule": [self.task.rule, self.task.strict],
+            "problems": blake2b(orjson.dumps(seen), digest_size=16).hexdigest(),
+            "strategy": str(self.strategy),
+            "engines": {
+                role: [e.backend.fingerprint, asdict(e.sampling), asdict(e.price), e.n_max]
+                for role, e in sorted(self.engines.items())
+                if role in playing
+            },
+            "scorers": {n: self.scorers[n].fingerprint for n in sorted(self.strategy.needs.scorers)},
+            "budget": [self.run_budget.stated(), self.problem_budget.stated()],
+            "seed": self.seed,
+        }
+
+    @property
+    def hash(self) -> str:
+        """Eight hexadecimal digits of the identity."""
+        blob = orjson.dumps(self.identity(), option=orjson.OPT_SORT_KEYS)
+        return blake2b(blob, digest_size=4).hexdigest()
+
+    @property
+    def directory(self) -> Path:
+        """``workspace/task/strategy/hash``."""
+        return self.workspace / _slug(self.task.name) / _slug(self.name) / self.hash
+
+    def needs(self) -> dict[str, frozenset[str]]:
+        """The capabilities asked of each role. ConfigError for an unknown scorer or role."""
+        pairs = self._pairs()
+        for role, _ in pairs:
+            if role not in self.engines:
+                raise ConfigError(f"No model plays the role {role!r}. {did_you_mean(role, self.engines)}")
+        return {role: frozenset(c for r, c in pairs if r == role and c) for role, _ in pairs}
+
+    def _pairs(self) -> set[tuple[str, str]]:
+        total = self.strategy.needs
+        pairs = set(total.capabilities)
+        for name in total.scorers:
+            if name not in self.scorers:
+                raise ConfigError(
+                    f"The strategy scores with {name!r}, and no scorer has that name. "
+                    f"{did_you_mean(name, self.scorers)} Choose one with scorer=."
+                )
+            pairs |= self.scorers[name].needs
+        return pairs
+
+    def check(self) -> None:
+        """ConfigError or CapabilityError for what can be known to be wrong before anything is spent."""
+        for role, needed in self.needs().items():
+            if "logprobs" in needed and not self.engines[role].sampling.logprobs:
+                raise CapabilityError(
+                    f"The strategy needs log-probabilities of the {role} model, which are switched off. "
+                    "Set model.logprobs=true."
+                )
+        for node in self.strategy.walk():
+            node.check(self.scorers)
+        if not self.task.examples:
+            raise ConfigError(f"Task {self.task.name} has no problems. Raise problems=, or check the file.")
+
+    def roles(self, stacks: Mapping[str, Backend]) -> dict[str, Role]:
+        """The roles that strategies see."""
+        return {name: Role(stacks[name], e.sampling, e.price) for name, e in self.engines.items()}
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in name.lower())
+    return "-".join(part for part in kept.split("-") if part)[:40].strip(".") or "run"

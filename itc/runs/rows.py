@@ -1,0 +1,224 @@
+"""What a run leaves behind: one row a problem, one a candidate, and their summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from itc.analysis.intervals import Estimate, mean
+from itc.budget.cost import ZERO, Cost
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One candidate of the final population of a problem."""
+
+    problem: str
+    index: int
+    """Position in the final population."""
+    key: str
+    text: str
+    answer: str | None
+    correct: bool | None
+    """None without a gold answer."""
+    done: bool
+    finish: str
+    log_weight: float
+    logprob: float
+    tokens: int
+    scores: str
+    """JSON: score by name."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One candidate that was made on the way: a node of the search tree."""
+
+    problem: str
+    key: str
+    parent: str
+    """Key of the nearest ancestor that was drawn; empty for a child of the root."""
+    text: str
+    """What this draw added."""
+    kind: str
+    finish: str
+    tokens: int
+    scores: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One problem. Nothing in it depends on the clock, on replies' order or on what was replayed."""
+
+    problem: str
+    question: str
+    gold: str | None
+    answer: str | None
+    correct: bool | None
+    """Whether the returned answer equals the gold one; None without a gold answer."""
+    verdict: str
+    """equal, different, timeout, unparsable; "none" where nothing was compared."""
+    oracle: bool | None
+    """Whether any candidate of the final population has the gold answer."""
+    level: str
+    done: bool
+    truncated: bool
+    """Whether the budget refused a draw."""
+    cut: bool
+    """Whether the returned text ended at its token limit."""
+    error: str
+    population: int
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    flops: int
+    usd: float
+    sequential_tokens: int
+    """Completion tokens along the critical path."""
+    by_role: str
+    """JSON: cost by role."""
+
+    @property
+    def cost(self) -> Cost:
+        """What the problem cost, at full price."""
+        return Cost(
+            self.calls,
+            self.prompt_tokens,
+            self.cached_tokens,
+            self.completion_tokens,
+            self.flops,
+            round(self.usd * 10**12),
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run: rows, candidates, nodes and the manifest."""
+
+    rows: Sequence[Row]
+    candidates: Sequence[Answer]
+    nodes: Sequence[Node]
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def accuracy(self) -> Estimate | None:
+        """Share of right answers, failed problems counted as wrong; None without gold answers."""
+        graded = [r for r in self.rows if r.gold is not None]
+        return mean([float(bool(r.correct)) for r in graded]) if graded else None
+
+    @property
+    def accuracy_without_errors(self) -> Estimate | None:
+        """The same over the problems that did not fail."""
+        graded = [r for r in self.rows if r.gold is not None and not r.error]
+        return mean([float(bool(r.correct)) for r in graded]) if graded else None
+
+    @property
+    def oracle(self) -> Estimate | None:
+        """Share of problems with a right answer anywhere in the final population (pass@N)."""
+        graded = [r for r in self.rows if r.oracle is not None]
+        return mean([float(bool(r.oracle)) for r in graded]) if graded else None
+
+    @cached_property
+    def cost(self) -> Cost:
+        """The whole cost at full price, replayed calls included."""
+        total = ZERO
+        for row in self.rows:
+            total += row.cost
+        return total
+
+    @property
+    def answers(self) -> list[Solved]:
+        """The returned answer of each problem."""
+        return [Solved(self, row) for row in self.rows]
+
+    def summary(self) -> dict[str, Any]:
+        """Everything a table or a machine wants, as plain values."""
+        m = self.manifest
+        return {
+            "task": m.get("task"),
+            "strategy": m.get("strategy"),
+            "model": m.get("model"),
+            "seed": m.get("seed"),
+            "run": m.get("directory"),
+            "status": m.get("status"),
+            "problems": len(self.rows),
+            "accuracy": _plain(self.accuracy),
+            "accuracy_without_errors": _plain(self.accuracy_without_errors),
+            "oracle": _plain(self.oracle),
+            "answered": sum(r.answer is not None for r in self.rows),
+            "truncated": sum(r.truncated for r in self.rows),
+            "cut": sum(r.cut for r in self.rows),
+            "failed": sum(bool(r.error) for r in self.rows),
+            "grading_timeouts": sum(r.verdict == "timeout" for r in self.rows),
+            "cost": self.cost.as_dict(),
+            "sequential_tokens": max((r.sequential_tokens for r in self.rows), default=0),
+            "billed": m.get("billed", {}),
+            "replayed_calls": m.get("replayed_calls", 0),
+            "retried": m.get("retried", 0),
+            "overrun": m.get("overrun", {}),
+            "seconds": m.get("seconds"),
+        }
+
+
+def _plain(e: Estimate | None) -> dict[str, float] | None:
+    return None if e is None else {"mean": e.mean, "low": e.low, "high": e.high}
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A problem's returned answer, and the tree it was found in."""
+
+    result: Result
+    row: Row
+
+    @property
+    def answer(self) -> str | None:
+        """The extracted answer."""
+        return self.row.answer
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether it is right."""
+        return self.row.correct
+
+    @property
+    def text(self) -> str:
+        """The whole returned text."""
+        mine = [c for c in self.result.candidates if c.problem == self.row.problem]
+        best = next((c for c in mine if c.answer is not None), mine[0] if mine else None)
+        return best.text if best else ""
+
+    @property
+    def tree(self) -> str:
+        """Everything that was drawn for the problem, children under parents."""
+        nodes = [n for n in self.result.nodes if n.problem == self.row.problem]
+        final = {c.key for c in self.result.candidates if c.problem == self.row.problem}
+        children: dict[str, list[Node]] = {}
+        for node in nodes:
+            children.setdefault(node.parent, []).append(node)
+        lines = [self.row.question.strip().splitlines()[0][:100] if self.row.question.strip() else "(root)"]
+
+        def draw(parent: str, indent: str) -> None:
+            below = children.get(parent, [])
+            for i, node in enumerate(below):
+                last = i == len(below) - 1
+                text = " ".join(node.text.split())
+                short = text if len(text) <= 72 else text[:71] + "…"
+                mark = " ◀" if node.key in final else ""
+                lines.append(
+                    f"{indent}{'└' if last else '├'}─ {short}  {_scores(node.scores)}{mark}".rstrip()
+                )
+                draw(node.key, indent + ("   " if last else "│  "))
+
+        draw("", "")
+        return "\n".join(lines)
+
+
+def _scores(blob: str) -> str:
+    return "" if blob == "{}" else blob.strip("{}").replace('"', "")
+
+
+COLUMNS = {cls: [f.name for f in fields(cls)] for cls in (Row, Answer, Node)}
