@@ -25,8 +25,8 @@ from itc.errors import ConfigError, did_you_mean
 from itc.library import parse
 from itc.runs.job import Engine, Errors, Job
 from itc.scorers.base import SCORERS, FunctionScorer
-from itc.tasks.base import Task
-from itc.tasks.registry import load as load_task
+from itc.tasks import Task
+from itc.tasks import load as load_task
 
 
 class _Strict(BaseModel):
@@ -72,11 +72,19 @@ class ModelSettings(_Strict):
     stop: list[str] = []
     step: str | None = Field(None, min_length=1)
     logprobs: bool = True
-    price: PriceSettings = PriceSettings()  # type: ignore[call-arg]
+    price: PriceSettings = PriceSettings()
     concurrency: int = Field(64, ge=1)
     n_max: int = Field(16, ge=1)
     deadline: float = Field(600.0, gt=0)
-    retry: RetrySettings = RetrySettings()  # type: ignore[call-arg]
+    retry: RetrySettings = RetrySettings()
+
+    @staticmethod
+    def read(data: Mapping[str, Any]) -> ModelSettings:
+        """From plain data. ConfigError that names each wrong key."""
+        try:
+            return ModelSettings.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError(explain(error, ModelSettings, "model")) from None
 
     def engine(self, task: Task) -> Engine:
         """The engine, with the task's stops and step delimiter."""
@@ -128,8 +136,8 @@ class BudgetSettings(UnitSettings):
     otherwise."""
 
     seconds: float | None = Field(None, gt=0)
-    run: UnitSettings = UnitSettings()  # type: ignore[call-arg]
-    problem: UnitSettings = UnitSettings()  # type: ignore[call-arg]
+    run: UnitSettings = UnitSettings()
+    problem: UnitSettings = UnitSettings()
 
     def scopes(self) -> tuple[Budget, Budget]:
         """(whole run, each problem)."""
@@ -152,12 +160,12 @@ class Settings(_Strict):
     roles: dict[str, ModelSettings] = {}
     scorer: ScorerSettings = ScorerSettings()
     strategy: dict[str, Any]
-    budget: BudgetSettings = BudgetSettings()  # type: ignore[call-arg]
+    budget: BudgetSettings = BudgetSettings()
     seed: int = 0
     problems: int | None = Field(None, ge=1)
     workspace: str = "runs"
     in_flight: int = Field(512, ge=1)
-    errors: ErrorSettings = ErrorSettings()  # type: ignore[call-arg]
+    errors: ErrorSettings = ErrorSettings()
 
     @staticmethod
     def read(data: Mapping[str, Any]) -> Settings:
@@ -170,7 +178,9 @@ class Settings(_Strict):
     def job(self, yaml: str = "") -> Job:
         """Load the task, build the strategy and the engines. ConfigError, TaskError."""
         strategy, name = strategy_of(self.strategy)
-        task = task_of(self.task).head(self.problems)
+        task = task_of(self.task)
+        if self.problems is not None:
+            task = task.head(self.problems)
         run, problem = self.budget.scopes()
         engines = {"policy": self.model.engine(task)}
         for role, model in self.roles.items():

@@ -42,12 +42,7 @@ class Within(Strategy):
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """The tighter of the body's and the cap."""
         cost, after = self.body.bound(shape, ctx)
-        cap = Caps.of(self.cap)
-        prompt = min(cost.prompt_tokens, cap.prompt_tokens, cap.tokens)
-        completion = min(cost.completion_tokens, cap.completion_tokens, cap.tokens)
-        calls = min(cost.calls, cap.calls)
-        flops, money = min(cost.flops, cap.flops), min(cost.picodollars, cap.picodollars)
-        return Cost(calls, prompt, 0, completion, flops, money), after
+        return Caps.of(self.cap).clip(cost), after
 
     def parts(self) -> tuple[Strategy, ...]:
         """The body."""

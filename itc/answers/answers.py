@@ -15,6 +15,7 @@ class Answers:
 
     def __init__(self, rule_: Rule, grader: Grader | None = None) -> None:
         self.rule = rule_
+        self._outright = None if rule_.name == "text" else rule(rule_.name, strict=True)
         self.grader = grader or Grader(rule_)
 
     @classmethod
@@ -34,6 +35,10 @@ class Answers:
     def extract(self, text: str) -> str | None:
         """The answer in a model's text, or None: no answer, no vote."""
         return self.rule.extract(text)
+
+    def finished(self, text: str) -> bool:
+        """Whether the text states its final answer in the form the task asks for."""
+        return self._outright is not None and self._outright.extract(text) is not None
 
     def canonical(self, answer: str) -> str:
         """Normal form of an answer."""

@@ -171,6 +171,8 @@ class OpenAIBackend:
     async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
         """One call. CapabilityError for a request this server was not opened for."""
         self._check(request, watch)
+        if watch is None and self.dialect.aborts_streams_only and request.n == 1:
+            watch = Watch()
         prompt = request.prompt
         if self.config.api == "completions":
             prompt = self._opening(request.system, prompt) + request.prefix

@@ -29,6 +29,8 @@ class Dialect:
     verbose: bool = False
     echoes_prefill: bool = False
     live_usage: bool = False
+    aborts_streams_only: bool = False
+    """Whether it goes on with a draw after the client has gone, unless it streams."""
     honest_n: bool = True
     """Whether the usage of several draws in one call counts them all."""
 
@@ -58,6 +60,7 @@ LLAMA = Dialect(
     logprobs=True,
     verbose=True,
     echoes_prefill=True,
+    aborts_streams_only=True,
     honest_n=False,
 )
 _OWNERS = {"vllm": VLLM, "sglang": SGLANG, "llamacpp": LLAMA}

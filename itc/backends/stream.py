@@ -97,7 +97,7 @@ class Draw:
         else:
             piece = choice.get("text")
         if not isinstance(piece, str):
-            raise BadResponse(f"{self.wire.where} streamed a choice without text: {shown(choice)}.")
+            raise BadResponse(f"{self.wire.where} streamed a choice whose text is no string; expected one: {shown(choice)}.")
         return piece
 
     def completion(self) -> Completion:

@@ -24,6 +24,7 @@ KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before the 5 s after which uvicorn drops them: reusing one that the server
 is closing at that moment loses a call."""
 _LARGE_BODY = 2**20
+_NOT_REUSED = {"Connection": "close"}
 STREAMED = Answer(200)
 """Stands for an event stream that was taken."""
 
@@ -143,11 +144,15 @@ class Transport:
         # Failures are raised below, outside of `except`: aiohttp's errors hold the request's headers, and
         # with them the key, and would hang on as __context__.
         seconds = seconds or self.deadline
+        # Some servers (llama.cpp) close after a stream without a word; the next call must not meet that.
+        headers = _NOT_REUSED if take is not None else None
         clock = asyncio.timeout(seconds)
         try:
             async with clock:
                 session = self._connected()
-                response = await session.request(method, self._url(path), data=data, allow_redirects=False)
+                response = await session.request(
+                    method, self._url(path), data=data, headers=headers, allow_redirects=False
+                )
                 try:
                     if take is not None and response.status == 200 and _is_stream(response):
                         await self._follow(response, take)

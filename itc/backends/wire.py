@@ -164,7 +164,7 @@ def _draw(wire: Wire, request: Request, choice: dict[str, Any], reply: dict[str,
     else:
         text = choice.get("text")
     if not isinstance(text, str):
-        raise BadResponse(f"{wire.where} sent a choice without text: {shown(choice)}.")
+        raise BadResponse(f"{wire.where} sent a choice whose text is no string; expected one: {shown(choice)}.")
     if wire.echoes_prefill and wire.api == "chat":
         text = text.removeprefix(request.prefix)
     text, finish = ending(wire, request, choice, text, reply)
@@ -263,7 +263,7 @@ def count(wire: Wire, usage: object, request: Request) -> Usage | None:
         return None
     if not isinstance(usage, dict):
         raise BadResponse(
-            f"{wire.where} sent no usage, so nothing says what the call cost. "
+            f"{wire.where} sent no usage; expected the token counts that say what the call cost. "
             f"Set model.usage=bound to charge the most it can have cost."
         )
     details = usage.get("prompt_tokens_details")

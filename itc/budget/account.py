@@ -55,6 +55,17 @@ class Caps(NamedTuple):
             self.sequential_tokens - path,
         )
 
+    def clip(self, cost: Cost) -> Cost:
+        """The most of ``cost`` that these caps allow, unit by unit."""
+        return Cost(
+            min(cost.calls, self.calls),
+            min(cost.prompt_tokens, self.prompt_tokens, self.tokens),
+            min(cost.cached_tokens, self.prompt_tokens, self.tokens),
+            min(cost.completion_tokens, self.completion_tokens, self.tokens),
+            min(cost.flops, self.flops),
+            min(cost.picodollars, self.picodollars),
+        )
+
     def covers(self, cost: Cost, path: Amount = 0) -> bool:
         """Whether ``cost``, and ``path`` sequential tokens, fit into every cap."""
         return (

@@ -87,7 +87,7 @@ class Job:
             "format": FORMAT,
             "itc": __version__,
             "task": self.task.name,
-            "rule": [self.task.rule, self.task.strict],
+            "rule": self.task.rule,
             "problems": blake2b(orjson.dumps(seen), digest_size=16).hexdigest(),
             "strategy": str(self.strategy),
             "engines": {
@@ -146,7 +146,7 @@ class Job:
 
     def roles(self, stacks: Mapping[str, Backend]) -> dict[str, Role]:
         """The roles that strategies see."""
-        return {name: Role(stacks[name], e.sampling, e.price) for name, e in self.engines.items()}
+        return {r: Role(s, self.engines[r].sampling, self.engines[r].price) for r, s in stacks.items()}
 
 
 def _slug(name: str) -> str:

@@ -101,7 +101,7 @@ class _Run:
         with Journal.open(job.workspace / "journal.sqlite") as journal:
             decisions = RunDecisions(journal, job.hash)
             async with engines(job, journal, clock, decisions) as (stacks, offline):
-                answers = Answers.named(job.task.rule, strict=job.task.strict)
+                answers = Answers.named(job.task.rule)
                 beat = asyncio.create_task(self._heartbeat()) if clock else None
                 try:
                     roles = job.roles(stacks)
@@ -277,7 +277,7 @@ async def solve_all(
                     decisions=decisions,
                 )
                 worst, _ = job.strategy.bound(Shape(), ctx)
-                account = await admission.admit(index, _within(worst, cap), cap)
+                account = await admission.admit(index, cap.clip(worst), cap)
                 group.create_task(one(index, replace(ctx, account=account), me))
 
     try:
@@ -288,17 +288,6 @@ async def solve_all(
     if stop:
         raise stop[0]
     return [solutions[i] for i in range(len(examples))]
-
-
-def _within(worst: Cost, cap: Caps) -> Cost:
-    return Cost(
-        min(worst.calls, cap.calls),
-        min(worst.prompt_tokens, cap.prompt_tokens, cap.tokens),
-        0,
-        min(worst.completion_tokens, cap.completion_tokens, cap.tokens),
-        min(worst.flops, cap.flops),
-        min(worst.picodollars, cap.picodollars),
-    )
 
 
 def _too_many(progress: Progress, job: Job) -> bool:

@@ -1,0 +1,19 @@
+"""Tasks: benchmarks and question files, with their prompts, answer rules and pinned content."""
+
+from itc.tasks.base import Example, Task, content_sha256, load, loader, register_task, task_names
+from itc.tasks.gsm8k import gsm8k
+from itc.tasks.jsonl import jsonl
+from itc.tasks.math500 import math500
+
+__all__ = [
+    "Example",
+    "Task",
+    "content_sha256",
+    "gsm8k",
+    "jsonl",
+    "load",
+    "loader",
+    "math500",
+    "register_task",
+    "task_names",
+]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -225,7 +225,7 @@ def test_chat_continues_as_the_server_allows(dialect: Dialect, continuation: str
 @pytest.mark.parametrize("continuation", ["auto", "none"])
 def test_chat_that_cannot_continue_is_refused(continuation: str) -> None:
     async def body(server: Server, backend: OpenAIBackend) -> None:
-        with pytest.raises(CapabilityError, match="model.api=completions"):
+        with pytest.raises(CapabilityError, match=r"model\.api=completions"):
             await backend.open(frozenset(("continue",)))
         with pytest.raises(CapabilityError):
             await backend.generate(request(prefix="Step one."))
@@ -311,7 +311,7 @@ def test_what_was_never_sent_is_not_marked_sent() -> None:
     async def main() -> None:
         backend = OpenAIBackend(OpenAIConfig(base_url="http://127.0.0.1:9/v1", name="toy"))
         watch = Watch()
-        with pytest.raises(Unreachable, match="127.0.0.1:9"):
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
             await backend.generate(request(), watch)
         assert not watch.sent
         assert watch.prompt_tokens == 0
@@ -391,9 +391,8 @@ def test_unknown_fields_do_no_harm() -> None:
 
 
 OVERFLOWS = [
-    b'{"object":"error","message":"This model\'s maximum context length is 1024 tokens. However, ...","code":400}',
-    b'{"error":{"code":400,"message":"request (3001 tokens) exceeds the available context size (1536 tokens)",'
-    b'"type":"exceed_context_size_error"}}',
+    b'{"message":"This model\'s maximum context length is 1024 tokens. However, you requested 2000"}',
+    b'{"error":{"message":"request (3001 tokens) exceeds the available context size (1536 tokens)"}}',
     b'{"error":{"message":"The decoder prompt (length 9) is longer than the maximum model length of 8"}}',
 ]
 
@@ -602,7 +601,7 @@ def test_open_draws_one_token_where_it_must() -> None:
 def test_open_refuses_a_server_without_logprobs() -> None:
     async def body(server: Server, backend: OpenAIBackend) -> None:
         server.has_logprobs = False
-        with pytest.raises(CapabilityError, match="'logprobs'.*Start the server"):
+        with pytest.raises(CapabilityError, match=r"'logprobs'.*Start the server"):
             await backend.open(frozenset(("logprobs",)))
 
     run(body, "silent")
@@ -626,7 +625,7 @@ def test_open_checks_the_name() -> None:
 
 def test_a_name_can_be_asked_for() -> None:
     async def body(server: Server, backend: OpenAIBackend) -> None:
-        with pytest.raises(ConfigError, match="Set model.name"):
+        with pytest.raises(ConfigError, match=r"Set model\.name"):
             _ = backend.fingerprint
         await backend.open(NOTHING)
         assert "toy" in backend.fingerprint
@@ -729,11 +728,9 @@ def test_the_server_never_sees_more_than_the_limit() -> None:
 def test_a_thousand_at_once_leak_nothing() -> None:
     def sockets() -> int:
         links = []
-        for fd in os.listdir("/proc/self/fd"):
-            try:
-                links.append(os.readlink(f"/proc/self/fd/{fd}"))
-            except OSError:
-                continue
+        for fd in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):
+                links.append(str(fd.readlink()))
         return sum(link.startswith("socket:") for link in links)
 
     async def main() -> None:

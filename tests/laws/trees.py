@@ -1,0 +1,271 @@
+"""Random strategy trees, random caps, and one way to run them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from laws.engine import PRICE, SAMPLING, Digits, Engine
+
+from itc.algebra.context import Context, Role, Shape, Trace
+from itc.algebra.control import route
+from itc.algebra.parallel import empty, race
+from itc.algebra.registry import predicate, prompt, router
+from itc.algebra.sequence import identity
+from itc.algebra.strategy import Strategy
+from itc.backends.base import Backend
+from itc.backends.deadline import Decisions
+from itc.budget.account import Account
+from itc.budget.cost import PICODOLLARS, UNLIMITED, ZERO, Budget, Cost
+from itc.library import parse
+from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
+from itc.stages.extend import annotate, rewrite, sample, step
+from itc.stages.fuse import fuse, restart
+from itc.stages.resample import SCHEMES, resample, reweight
+from itc.stages.score import score
+from itc.stages.select import distinct, top, vote
+from itc.types import Candidate, Population, Problem
+
+__all__ = ["parse"]
+
+MUTATING = os.environ.get("ITC_LAWS") == "mutation"
+law = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=MUTATING,
+    database=None,
+    phases=[Phase.explicit, Phase.generate] if MUTATING else list(Phase),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+"""Decorates a law; a mutation run repeats the same examples and does not shrink what it finds."""
+
+PROBLEM = Problem("p", "How many?")
+
+# Failing examples are shown as the text that makes them.
+Strategy._repr_pretty_ = lambda self, p, cycle: p.text(str(self))  # type: ignore[attr-defined]
+
+
+@predicate
+def law_never(pop: Population, ctx: Context) -> bool:
+    return False
+
+
+@predicate
+def law_always(pop: Population, ctx: Context) -> bool:
+    return True
+
+
+@predicate
+async def law_crowded(pop: Population, ctx: Context, size: int = 3) -> bool:
+    return len(pop) >= size
+
+
+@router
+def law_size(pop: Population, ctx: Context) -> str:
+    return "few" if len(pop) < 3 else "many"
+
+
+@prompt
+def law_merge(problem: Problem, candidates: tuple[Candidate, ...]) -> str:
+    return problem.prompt + "".join(c.text for c in candidates)
+
+
+@prompt
+def law_improve(problem: Problem, candidates: tuple[Candidate, ...]) -> str:
+    draft = "".join(c.text for c in candidates)
+    return f"{problem.prompt}\nHere is a draft of an answer:{draft}\nWrite a better one, in full."
+
+
+@dataclass(frozen=True)
+class _Rule:
+    def __call__(self, c: Candidate) -> float:
+        return (sum(map(ord, c.text)) % 7) / 6
+
+
+SCORERS_OF_LAWS = {**SCORERS, "prm": ModelScorer("prm"), "rule": FunctionScorer(_Rule())}
+
+
+class Memory:
+    """A dictionary as decisions of an earlier run."""
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.held.get(key)
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        await asyncio.sleep(0)
+        self.held.setdefault(key, value)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run."""
+
+    population: Population
+    account: Account
+    trace: Trace
+    engine: Engine
+
+    @property
+    def spent(self) -> Cost:
+        return self.account.spent
+
+    @property
+    def billed(self) -> Cost:
+        return sum(self.trace.billed.values(), ZERO)
+
+    def result(self) -> tuple[Population, Cost, object, bool]:
+        """All that must not depend on the order of replies."""
+        return self.population, self.account.spent, self.account.path, self.account.refused
+
+
+def context(
+    cap: Budget = UNLIMITED,
+    engine: Backend | None = None,
+    decisions: Decisions | None = None,
+    problem: Problem = PROBLEM,
+    scorers: Mapping[str, object] = SCORERS_OF_LAWS,
+) -> Context:
+    """One engine plays every role."""
+    role = Role(engine or Engine(), SAMPLING, PRICE)
+    roles = dict.fromkeys(("policy", "prm", "judge"), role)
+    return Context(problem, roles, Account(cap), scorers, Digits(), decisions=decisions)  # type: ignore[arg-type]
+
+
+def run(
+    strategy: Strategy,
+    cap: Budget = UNLIMITED,
+    *,
+    seed: int = 0,
+    population: Population | None = None,
+    engine: Engine | None = None,
+    backend: Backend | None = None,
+    decisions: Decisions | None = None,
+    **options: object,
+) -> Ran:
+    """Run a strategy from the root, or on a population; ``options`` are the engine's."""
+    engine = engine or Engine(**options)  # type: ignore[arg-type]
+    ctx = context(cap, backend or engine, decisions)
+    start = Population.root(PROBLEM, seed) if population is None else population
+
+    async def go() -> Population:
+        return await strategy(start, ctx)
+
+    return Ran(asyncio.run(go()), ctx.account, ctx.trace, engine)
+
+
+def bound(strategy: Strategy) -> tuple[Cost, Shape]:
+    """The worst case from the root."""
+    return strategy.bound(Shape(), context())
+
+
+LOCAL = (
+    sample(),
+    sample(2),
+    sample(3, temperature=0.5, max_tokens=8),
+    sample(prompt=law_merge),
+    step(),
+    step(2),
+    step(at=3),
+    step(2, at=".", max_tokens=9),
+    rewrite(law_merge),
+    rewrite(law_improve, 2),
+    annotate(law_merge),
+    annotate(law_improve, kind="plan"),
+)
+RATING = (
+    score("prm", "last"),
+    score("prm", "min"),
+    score("rule"),
+    score("likelihood"),
+)
+SELECTING = (
+    reweight("prm"),
+    reweight("rule", "logit", "set", temperature=0.5),
+    *(resample(1.0, scheme) for scheme in SCHEMES),
+    resample(0.6),
+    top(1, "prm"),
+    top(2, "rule"),
+    top(1, "prm", live=True),
+    vote(),
+    vote("rule"),
+    vote("weight"),
+    distinct(),
+)
+WHOLE = (restart(), fuse(law_merge), fuse(law_merge, 2), identity)
+MIXED = (
+    sample(3) >> score("prm", "last") >> top(2, "prm"),
+    step(2) >> score("prm", "prod") >> reweight("prm") >> resample(),
+    step() >> score("prm", "mean") >> reweight("prm"),
+    sample(2) >> rewrite(law_merge),
+    (step() | sample()) >> score("rule") >> reweight("rule") >> resample(1.0, "multinomial"),
+    annotate(law_improve) >> rewrite(law_merge),
+)
+
+locals_ = st.sampled_from(LOCAL)
+
+
+def _nodes(body: st.SearchStrategy[Strategy], capped: bool) -> st.SearchStrategy[Strategy]:
+    small = st.integers(0, 3)
+    stops = st.sampled_from((law_never, law_always, law_crowded, law_crowded(size=5)))
+    nodes = [
+        st.builds(lambda a, b: a >> b, body, body),
+        st.builds(lambda a, b: a >> b, body, body),
+        st.builds(lambda a, b: a | b, body, body),
+        st.builds(lambda a, n: a * n, body, small),
+        st.builds(lambda a, n: a**n, body, st.integers(0, 2)),
+        st.builds(lambda a, b: a.otherwise(b), body, body),
+        st.builds(lambda a: a.atomic(), body),
+        st.builds(lambda a, s, n: a.until(s, n), body, stops, small),
+        st.builds(lambda a, s, n: a.grow(s, n), body, stops, small),
+        st.builds(lambda a, b: route(law_size, few=a, many=b), body, body),
+        # Deterministic races only: nothing is accepted, or one branch alone could be.
+        st.builds(lambda a, b: race(a, b, accept=law_never), body, body),
+        st.builds(lambda a: race(empty, a, accept=law_always), body),
+    ]
+    if capped:
+        nodes.append(st.builds(lambda a, c: a.within(c), body, caps))
+    return st.one_of(nodes)
+
+
+def only(name: str, most: int) -> st.SearchStrategy[Budget]:
+    """A cap in one unit."""
+    return st.integers(0, most).map(lambda n: Budget(**{name: n}))
+
+
+one_cap = st.one_of(
+    only("calls", 12),
+    only("tokens", 2500),
+    only("prompt_tokens", 2500),
+    only("completion_tokens", 150),
+    only("sequential_tokens", 60),
+    st.integers(0, 500_000_000).map(lambda p: Budget(usd=p / PICODOLLARS)),
+)
+caps = st.one_of(one_cap, one_cap, st.builds(lambda a, b: a & b, one_cap, one_cap))
+
+
+def _affordable(strategy: Strategy) -> bool:
+    return bound(strategy)[0].calls <= 120
+
+
+def _trees(capped: bool, full: bool) -> st.SearchStrategy[Strategy]:
+    leaves = (*LOCAL, *RATING, *SELECTING, *WHOLE, *MIXED, *MIXED)
+    leaf = st.sampled_from(leaves if full else (*leaves, empty))
+    return st.recursive(leaf, lambda body: _nodes(body, capped), max_leaves=6).filter(_affordable)
+
+
+trees = _trees(capped=True, full=False)
+"""Any strategy."""
+uncapped_trees = _trees(capped=False, full=False)
+"""Without ``within``."""
+
+
+def holds_empty(strategy: Strategy) -> bool:
+    """Whether ``empty`` stands anywhere in it."""
+    return any(node == empty for node in strategy.walk())
