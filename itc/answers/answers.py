@@ -15,7 +15,8 @@ class Answers:
 
     def __init__(self, rule_: Rule, grader: Grader | None = None) -> None:
         self.rule = rule_
-        self._outright = None if rule_.name == "text" else rule(rule_.name, strict=True)
+        # A number behind its mark is the last word of a solution; a box may hold a result on the way.
+        self._outright = rule(rule_.name, strict=True) if rule_.compare == "number" else None
         self.grader = grader or Grader(rule_)
 
     @classmethod

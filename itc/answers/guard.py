@@ -23,6 +23,7 @@ _FACTORIAL = re.compile(r"(?<!\\)!(?!=)")
 _NUMBER_BEFORE = re.compile(r"(\d{1,300})$")
 _SYMBOLIC = re.compile(r"[a-zA-Z]")
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{\s*(\d+)\s*\}")
+_MONSTER = re.compile(r"[A-Za-z]{41}|(?:[-+] ?){21}|(?:=[^=]*){21}")
 _CODE = re.compile(r"__|\bimport\b|\blambda\b|\bos\.|\beval\b|\bexec\b")
 
 
@@ -36,6 +37,8 @@ def refusal(text: str, max_chars: int) -> str | None:
         return "reads like program code"
     if _LONG_DIGITS.search(text):
         return f"more than {MAX_DIGIT_RUN} digits in a row"
+    if _MONSTER.search(text):
+        return "a word of more than 40 letters, or more than 20 signs in a row or equals signs"
     if _depth(text) > MAX_DEPTH:
         return f"brackets nested deeper than {MAX_DEPTH}"
     return _large_power(text) or _large_factorial(text)

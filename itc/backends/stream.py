@@ -59,8 +59,8 @@ class Draw:
         if not isinstance(choices, list) or len(choices) > 1:
             raise BadResponse(f"{self.wire.where} streamed {shown(choices)}; expected one choice.")
         tokens: int | None = None
-        if event.get("usage") is not None:
-            usage = count(self.wire, event["usage"], self.request)
+        if (counts := event.get("usage") or _running(event)) is not None:
+            usage = count(self.wire, counts, self.request)
             assert usage is not None
             tokens = usage.completion_tokens - self._tokens
             self._usage = usage
@@ -136,3 +136,14 @@ class Draw:
         self.watch.prompt_tokens = usage.prompt_tokens
         self.watch.completion_tokens = usage.completion_tokens
         return Completion(text, finish, usage, tuple(self._logprobs))
+
+
+def _running(event: dict[str, Any]) -> dict[str, Any] | None:
+    """llama.cpp's own count so far, as usage."""
+    verbose = event.get("__verbose")
+    if not isinstance(verbose, dict) or "tokens_predicted" not in verbose:
+        return None
+    return {
+        "prompt_tokens": verbose.get("tokens_evaluated"),
+        "completion_tokens": verbose["tokens_predicted"],
+    }

@@ -35,7 +35,7 @@ class Wire:
     says_eos: bool = False
     """Whether a null stop_reason means the end of the text; elsewhere it may just be an unused field."""
     verbose: bool = False
-    """Whether ``verbose`` makes it say which stop string it met (llama.cpp)."""
+    """Whether ``verbose`` makes it say which stop string it met, and count in every event (llama.cpp)."""
     echoes_prefill: bool = False
     """Whether the reply to an unfinished chat message repeats that message (llama.cpp)."""
     live_usage: bool = False
@@ -64,8 +64,8 @@ def payload(wire: Wire, request: Request, prompt: str, stream: bool = False) -> 
     if request.stop or request.step:
         step = (request.step,) if request.step and request.step not in request.stop else ()
         body["stop"] = [*request.stop, *step]
-        if step and wire.verbose:
-            body["verbose"] = True
+    if wire.verbose and (request.step or stream):
+        body["verbose"] = True
     if wire.api == "chat":
         _add_turns(body, wire, request, prompt)
     else:

@@ -89,7 +89,7 @@ class Extend(Stage, Local):
             top_k=sampling.top_k,
             min_p=sampling.min_p,
             max_tokens=max(1, limit),
-            stop=sampling.stop,
+            stop=_stops(sampling.stop, prefix),
             step=sampling.step if self.form == "step" else "",
             logprobs=sampling.logprobs,
             group=c.key,
@@ -106,16 +106,16 @@ class Extend(Stage, Local):
         steps = (piece,) if self.form == "rewrite" else (*c.steps, piece)
         child = replace(c, key=key, parent=c.key, steps=steps, done=True, answer=None)
         if self.form == "step" and piece.text and piece.finish in ("step", "length"):
-            child = replace(child, done=child.tokens >= sampling.max_tokens)
+            full = child.tokens >= sampling.max_tokens
+            child = replace(child, done=full or ctx.answers.finished(solution(child)))
         if not child.done or kind != "solution":
             return child
         return replace(child, answer=ctx.answers.extract(solution(child)))
 
     def _told(self, piece: Step, c: Candidate, sampling: Sampling, ctx: Context) -> Step:
         # The server did not say whether it met the delimiter or the end of the text. An empty piece, or
-        # one after which the answer stands there, is the end.
-        ended = not piece.text.strip() or ctx.answers.finished(solution(c) + piece.text)
-        if ended:
+        # a stated answer, are the end.
+        if not piece.text.strip() or ctx.answers.finished(solution(c) + piece.text):
             return replace(piece, finish="eos")
         return replace(piece, finish="step", text=piece.text + sampling.step)
 
@@ -163,6 +163,12 @@ class Extend(Stage, Local):
 def solution(c: Candidate) -> str:
     """The answer's text, without critiques and plans."""
     return "".join(s.text for s in c.solution)
+
+
+def _stops(stops: tuple[str, ...], prefix: str) -> tuple[str, ...]:
+    """The stops, and the rest of each that the prefix already begins: "\\nQuestion:" after a line's end."""
+    rests = [s[k:] for s in stops for k in range(1, len(s)) if prefix.endswith(s[:k])]
+    return tuple(dict.fromkeys((*stops, *rests)))
 
 
 def _ids(c: Candidate) -> tuple[int, ...]:

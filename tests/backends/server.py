@@ -277,6 +277,9 @@ class Server:
             event: dict[str, Any] = {"choices": [choice]}
             if options.get("continuous_usage_stats"):
                 event["usage"] = self._usage(prompt, i + 1)
+            if self.dialect == "llama.cpp" and call.body.get("verbose"):
+                words = self._usage(prompt, 0)["prompt_tokens"]
+                event["__verbose"] = {"tokens_predicted": i + 1, "tokens_evaluated": words}
             await _send(response, event)
         if kind == "sse truncated":
             return response
