@@ -7,7 +7,7 @@ calling constructors around an engine, and a test double is a plain object with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -125,22 +125,32 @@ class Completion:
     """The further draws of a request with n > 1."""
 
     def dump(self) -> bytes:
-        """JSON bytes for the journal."""
-        body = {k: v for k, v in asdict(self).items() if k not in ("replayed", "others")}
+        """JSON bytes for the journal; what is empty is left out."""
+        usage = (self.usage.prompt_tokens, self.usage.cached_tokens, self.usage.completion_tokens)
+        body: dict[str, Any] = {"text": self.text, "finish": self.finish, "usage": usage}
+        for name in _TUPLES:
+            if value := getattr(self, name):
+                body[name] = value
+        if self.attempts > 1:
+            body["attempts"] = self.attempts
         return orjson.dumps(body)
 
     @staticmethod
     def load(blob: bytes) -> Completion:
         """The inverse of `dump`, marked as replayed."""
         body: dict[str, Any] = orjson.loads(blob)
-        body["usage"] = Usage(**body["usage"])
-        for name in ("token_logprobs", "token_ids", "scores"):
-            body[name] = tuple(body[name])
+        body["usage"] = Usage(*body["usage"])
+        for name in _TUPLES:
+            if name in body:
+                body[name] = tuple(body[name])
         return Completion(**body, replayed=True)
 
     def sole(self) -> Completion:
         """Itself, without the further draws."""
         return replace(self, others=()) if self.others else self
+
+
+_TUPLES = ("token_logprobs", "token_ids", "scores")
 
 
 class Watch:

@@ -18,7 +18,7 @@ class Admission:
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self._capped = any(cap != float("inf") for cap in account.cap)
+        self.capped = any(cap != float("inf") for cap in account.cap)
         self._aside: dict[int, Cost] = {}
         self._settled = ZERO
         self._freed = asyncio.Event()
@@ -28,7 +28,7 @@ class Admission:
 
         Call it in order of index, one at a time.
         """
-        if not self._capped:
+        if not self.capped:
             return self.account.child(cap)
         while True:
             left = self._left()

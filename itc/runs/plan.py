@@ -9,7 +9,7 @@ from itc.algebra.context import Context, Shape, Trace
 from itc.answers import Answers
 from itc.backends.journal import Journal, Journaled, NotJournalled
 from itc.budget.account import Account, Caps
-from itc.budget.cost import ZERO, Budget, Cost
+from itc.budget.cost import ZERO, Cost
 from itc.errors import BackendError, StrategyFailed
 from itc.runs.job import Job
 from itc.runs.runner import RunDecisions
@@ -88,7 +88,7 @@ async def _held(job: Job) -> int:
         trace = Trace()
         try:
             for example in job.task.examples:
-                account = Account(job.problem_budget & Budget())
+                account = Account(job.problem_budget)
                 ctx = Context(example.problem, roles, account, job.scorers, answers, trace, decisions)
                 try:
                     await job.strategy(Population.root(example.problem, job.seed), ctx)

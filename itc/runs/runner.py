@@ -79,10 +79,16 @@ async def execute(job: Job, report: Report | None = None) -> Result:
     with RunDirectory(job.directory) as directory:
         before = directory.manifest()
         if before.get("status") == "finished":
-            return directory.read()
-        directory.write_config(str(job.config.get("yaml", "")))
-        run = _Run(job, directory, before)
-        return await run.complete(report)
+            result = directory.read()
+        else:
+            directory.write_config(str(job.config.get("yaml", "")))
+            result = await _Run(job, directory, before).complete(report)
+    if result.rows and all(r.answer is None and r.truncated for r in result.rows):
+        raise BudgetEnded(
+            f"The budget ended before any of {len(result.rows)} problems had an answer. The first draw may "
+            "cost more than the cap allows: see `itc plan`, and raise the budget or lower model.max_tokens."
+        )
+    return result
 
 
 @dataclass
@@ -174,11 +180,6 @@ class _Run:
             manifest,
         )
         self.directory.write(result)
-        if rows and all(r.answer is None and r.truncated for r in rows):
-            raise BudgetEnded(
-                f"The budget ended before any of {len(rows)} problems had an answer. The first draw may cost "
-                "more than the cap allows: see `itc plan`, and raise the budget or lower model.max_tokens."
-            )
         return result
 
 
@@ -276,8 +277,10 @@ async def solve_all(
                     trace=Trace(),
                     decisions=decisions,
                 )
-                worst, _ = job.strategy.bound(Shape(), ctx)
-                account = await admission.admit(index, cap.clip(worst), cap)
+                worst = ZERO
+                if admission.capped:
+                    worst = cap.clip(job.strategy.bound(Shape(), ctx)[0])
+                account = await admission.admit(index, worst, cap)
                 group.create_task(one(index, replace(ctx, account=account), me))
 
     try:
