@@ -48,6 +48,17 @@ class Shape:
     """How many of them are unfinished, at most."""
     tokens: Amount = 0
     """Completion tokens along a path, at most."""
+    capped: bool = False
+    """Whether a draw may be refused, so that a stage may leave candidates as they were."""
+
+    def join(self, other: Shape) -> Shape:
+        """What holds of either."""
+        return Shape(
+            max(self.count, other.count),
+            max(self.live, other.live),
+            max(self.tokens, other.tokens),
+            self.capped,
+        )
 
 
 class Scorer(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 
 from itc.algebra.context import Context, Shape
@@ -41,8 +41,8 @@ class Within(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """The tighter of the body's and the cap."""
-        cost, after = self.body.bound(shape, ctx)
-        return Caps.of(self.cap).clip(cost), after
+        cost, after = self.body.bound(replace(shape, capped=True), ctx)
+        return Caps.of(self.cap).clip(cost), replace(after, capped=shape.capped)
 
     def parts(self) -> tuple[Strategy, ...]:
         """The body."""
@@ -75,7 +75,7 @@ class Atomic(Strategy):
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """The body's; either shape may come out."""
         cost, after = self.body.bound(shape, ctx)
-        return cost, _join(shape, after)
+        return cost, shape.join(after)
 
     def parts(self) -> tuple[Strategy, ...]:
         """The body."""
@@ -84,10 +84,6 @@ class Atomic(Strategy):
     def text(self) -> tuple[str, int]:
         """``a.atomic()``."""
         return f"{self.body.wrapped(ATOM)}.atomic()", ATOM
-
-
-def _join(a: Shape, b: Shape) -> Shape:
-    return Shape(max(a.count, b.count), max(a.live, b.live), max(a.tokens, b.tokens))
 
 
 @dataclass(frozen=True)
@@ -116,10 +112,10 @@ class Otherwise(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """All attempts."""
-        total, after = ZERO, Shape(0, 0, 0)
+        total, after = ZERO, replace(shape, count=0, live=0, tokens=0)
         for attempt in self.tries:
             cost, one = attempt.bound(shape, ctx)
-            total, after = total + cost, _join(after, one)
+            total, after = total + cost, after.join(one)
         return total, after
 
     def parts(self) -> tuple[Strategy, ...]:
@@ -152,10 +148,10 @@ class Route(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """The dearest arm, unit by unit."""
-        total, after = ZERO, Shape(0, 0, 0)
+        total, after = ZERO, replace(shape, count=0, live=0, tokens=0)
         for _, arm in self.arms:
             cost, one = arm.bound(shape, ctx)
-            total, after = total | cost, _join(after, one)
+            total, after = total | cost, after.join(one)
         return total, after
 
     def parts(self) -> tuple[Strategy, ...]:

@@ -7,6 +7,7 @@ long as nothing is refused; so fusion is used only where the remaining budget co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -66,6 +67,10 @@ def fuse(stages: Sequence[Strategy], pop: Population, ctx: Context) -> tuple[Str
         return stages[0], 1
     left = ctx.account.remaining
     if left != _UNCAPPED:
+        # Draws and their lengths are bounded exactly; prompts that hold texts yet unwritten are not, and
+        # under a cap on them the order of replies would decide which draw of a chain is refused.
+        if min(left.tokens, left.prompt_tokens, left.flops, left.picodollars) != math.inf:
+            return stages[0], 1
         live = sum(not c.done for c in pop)
         shape, total = Shape(len(pop), live, max(c.tokens for c in pop)), ZERO
         for stage in run:

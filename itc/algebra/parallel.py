@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 
 from itc.algebra.context import Context, Shape, side_by_side
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.sequence import repeats
 from itc.algebra.strategy import ATOM, TIMES, UNION, Strategy, argument, holds
-from itc.budget.cost import UNLIMITED, ZERO, Cost
+from itc.budget.cost import UNLIMITED, ZERO, Amount, Cost
 from itc.errors import BackendError, ConfigError, StrategyFailed
 from itc.types import Population
 
@@ -23,10 +23,10 @@ def _pooled(parts: list[Population]) -> Population:
     return Population(tuple(c for part in parts for c in part))
 
 
-def _beside(bounds: list[tuple[Cost, Shape]]) -> tuple[Cost, Shape]:
+def _beside(bounds: list[tuple[Cost, Shape]], shape: Shape) -> tuple[Cost, Shape]:
     cost = reduce(Cost.__add__, (c for c, _ in bounds), ZERO)
     count, live = sum(s.count for _, s in bounds), sum(s.live for _, s in bounds)
-    return cost, Shape(count, live, max((s.tokens for _, s in bounds), default=0))
+    return cost, Shape(count, live, max((s.tokens for _, s in bounds), default=0), shape.capped)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Union(Strategy):
         for branch in self.branches:
             if branch not in known:
                 known[branch] = branch.bound(shape, ctx)
-        return _beside([known[branch] for branch in self.branches])
+        return _beside([known[branch] for branch in self.branches], shape)
 
     def parts(self) -> tuple[Strategy, ...]:
         """The branches."""
@@ -120,7 +120,7 @@ class Grow(Strategy):
         """All copies."""
         cost, after = self.body.bound(shape, ctx)
         return cost.times(self.at_most), Shape(
-            after.count * self.at_most, after.live * self.at_most, after.tokens
+            after.count * self.at_most, after.live * self.at_most, after.tokens, shape.capped
         )
 
     def parts(self) -> tuple[Strategy, ...]:
@@ -151,11 +151,11 @@ class Race(Strategy):
         inner = [replace(ctx, account=a, cancellable=True) for a in accounts]
         forks = [_forked(pop, i) for i in range(len(self.branches))]
         if known is not None:
-            winner, losses = _decoded(known)
+            winner, path, losses = _decoded(known)
             won = await self.branches[winner](forks[winner], inner[winner])
             ctx.account.book(losses)
             ctx.trace.book("policy", losses, replayed=True)
-            ctx.account.advance(accounts[winner].path)
+            ctx.account.advance(path)
             return won
         results: dict[int, Population] = {}
 
@@ -179,17 +179,18 @@ class Race(Strategy):
                 task.cancel()
             if pending:
                 await asyncio.wait(pending)
-        ctx.account.advance(max(a.path for a in accounts))
+        longest = max(a.path for a in accounts)
+        ctx.account.advance(longest)
         if accepted is None:
             return _pooled([results[i] for i in sorted(results)])
         if ctx.decisions:
             losses = reduce(Cost.__add__, (a.spent for i, a in enumerate(accounts) if i != accepted), ZERO)
-            await ctx.decisions.put(token, _encoded(accepted, losses))
+            await ctx.decisions.put(token, _encoded(accepted, longest, losses))
         return results[accepted]
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """All branches to their end."""
-        return _beside([b.bound(shape, ctx) for b in self.branches])
+        return _beside([b.bound(shape, ctx) for b in self.branches], shape)
 
     def parts(self) -> tuple[Strategy, ...]:
         """The branches."""
@@ -200,15 +201,14 @@ class Race(Strategy):
         return f"race({', '.join(map(argument, self.branches))}, accept={self.accept})", ATOM
 
 
-def _encoded(winner: int, losses: Cost) -> bytes:
-    numbers = (winner, losses.calls, losses.prompt_tokens, losses.cached_tokens)
-    more = (losses.completion_tokens, losses.flops, losses.picodollars)
-    return ",".join(map(str, (*numbers, *more))).encode()
+def _encoded(winner: int, path: Amount, losses: Cost) -> bytes:
+    spent = [getattr(losses, f.name) for f in fields(Cost)]
+    return ",".join(map(str, (winner, path, *spent))).encode()
 
 
-def _decoded(blob: bytes) -> tuple[int, Cost]:
-    winner, *rest = map(int, blob.decode().split(","))
-    return winner, Cost(*rest)
+def _decoded(blob: bytes) -> tuple[int, int, Cost]:
+    winner, path, *rest = map(int, blob.decode().split(","))
+    return winner, path, Cost(*rest)
 
 
 @strategy

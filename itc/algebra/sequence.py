@@ -103,14 +103,14 @@ class Until(Strategy):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:
         """All rounds."""
-        total = ZERO
+        total, either = ZERO, shape
         for _ in range(self.at_most):
             cost, after = self.body.bound(shape, ctx)
-            total += cost
+            total, either = total + cost, either.join(after)
             if after == shape and cost == ZERO:
                 break
             shape = after
-        return total, shape
+        return total, either
 
     def parts(self) -> tuple[Strategy, ...]:
         """The body."""

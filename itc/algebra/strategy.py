@@ -183,7 +183,6 @@ class Stage(Strategy):
 
     factory: ClassVar[str]
     positional: ClassVar[tuple[str, ...]] = ()
-    """Fields that are printed without their names, as long as nothing before them was left out."""
 
     def text(self) -> tuple[str, int]:
         """``factory(positional, keyword=…)``."""
@@ -195,15 +194,19 @@ class Stage(Strategy):
 
     def _arguments(self) -> Iterator[str]:
         bare = True
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name in self.hidden():
-                continue
-            if value == f.default and type(value) is type(f.default):
+        first = self.order()
+        named = {f.name: f for f in fields(self) if f.name not in self.hidden()}
+        for name in (*first, *(name for name in named if name not in first)):
+            value, default = getattr(self, name), named[name].default
+            if value == default and type(value) is type(default):
                 bare = False
                 continue
             shown = argument(value)
-            yield shown if bare and f.name in self.positional else f"{f.name}={shown}"
+            yield shown if bare and name in first else f"{name}={shown}"
+
+    def order(self) -> tuple[str, ...]:
+        """Fields that come first, and without their names as long as none before them was left out."""
+        return self.positional
 
     def hidden(self) -> tuple[str, ...]:
         """Fields that the factory's name implies."""

@@ -96,8 +96,9 @@ class _Reader:
         if isinstance(op, ast.BitOr) and all(strategies):
             return a | b
         if isinstance(op, ast.Mult | ast.Pow) and strategies == (True, False):
-            if isinstance(b, int) and b > MOST_COPIES:
-                raise ConfigError(f"{b} copies of a strategy: expected at most {MOST_COPIES}.")
+            size = max(1, len(a.parts())) * b if isinstance(b, int) else 0
+            if size > MOST_COPIES:
+                raise ConfigError(f"{size} copies of a strategy: expected at most {MOST_COPIES}.")
             return a * b if isinstance(op, ast.Mult) else a**b
         raise self._refused(node)
 

@@ -33,7 +33,6 @@ class _Member:
 class _Call:
     members: list[_Member]
     task: asyncio.Task[None] | None = None
-    given_up: bool = False
 
 
 class Coalesce(Middleware):
@@ -130,8 +129,5 @@ async def _leave(call: _Call | None) -> None:
     """Give the call up if all its members have left, and wait until its work upstream has ended."""
     if call is None or call.task is None or not all(m.drawn.cancelled() for m in call.members):
         return
-    if not call.given_up:
-        # Once: a second cancellation would interrupt the engine while it cleans up.
-        call.given_up = True
-        call.task.cancel()
+    call.task.cancel()
     await asyncio.wait((call.task,))

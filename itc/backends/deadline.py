@@ -65,10 +65,13 @@ class TimeCap(Middleware):
         if decided is None:
             left = self.clock.left
             decided = b"sent" if left else b"late"
-            try:
-                async with asyncio.timeout(left):
-                    return await self.inner.generate(request, watch)
-            except TimeoutError:
-                await self.decisions.put(key, decided)
+            if left:
+                try:
+                    async with asyncio.timeout(left) as limit:
+                        return await self.inner.generate(request, watch)
+                except TimeoutError:
+                    if not limit.expired():
+                        raise
+            await self.decisions.put(key, decided)
         late.sent = decided == b"sent"
         raise late

@@ -9,6 +9,8 @@ would let the order of replies decide who is refused.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 from itc.budget.cost import PICODOLLARS, UNLIMITED, ZERO, Amount, Budget, Cost, share
@@ -28,7 +30,7 @@ class Caps(NamedTuple):
     @staticmethod
     def of(budget: Budget) -> Caps:
         """Dollars are rounded down to whole picodollars: a cap never grows."""
-        usd = budget.usd if budget.usd == math.inf else math.floor(budget.usd * PICODOLLARS)
+        usd = budget.usd if budget.usd == math.inf else math.floor(Fraction(str(budget.usd)) * PICODOLLARS)
         return Caps(
             budget.calls,
             budget.tokens,
@@ -121,7 +123,7 @@ class Account:
 
     def settle(self, held: Cost, actual: Cost) -> None:
         """Release a reservation and book what the call really cost (0 for a call that never left)."""
-        over = (held | actual) - held
+        over = replace((held | actual) - held, cached_tokens=0)
         if over != ZERO:
             node: Account | None = self
             while node is not None:

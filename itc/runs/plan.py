@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from itc.algebra.context import Context, Shape, Trace
+from itc.algebra.context import Context, Trace
 from itc.answers import Answers
 from itc.backends.journal import Journal, Journaled, NotJournalled
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BackendError, StrategyFailed
 from itc.runs.job import Job
-from itc.runs.runner import RunDecisions
+from itc.runs.runner import RunDecisions, worst_case
 from itc.types import Population
 
 
@@ -63,8 +63,7 @@ async def plan(job: Job) -> Plan:
     dearest, total = ZERO, ZERO
     cap = Caps.of(job.problem_budget)
     for example in job.task.examples:
-        cost, _ = job.strategy.bound(Shape(), Context(example.problem, roles, scorers=job.scorers))
-        cost = cap.clip(cost)
+        cost = cap.clip(worst_case(job, Context(example.problem, roles, scorers=job.scorers)))
         dearest, total = dearest | cost, total + cost
     finished = _finished(job)
     held = await _held(job) if (job.workspace / "journal.sqlite").exists() else 0

@@ -279,7 +279,7 @@ async def solve_all(
                 )
                 worst = ZERO
                 if admission.capped:
-                    worst = cap.clip(job.strategy.bound(Shape(), ctx)[0])
+                    worst = cap.clip(worst_case(job, ctx))
                 account = await admission.admit(index, worst, cap)
                 group.create_task(one(index, replace(ctx, account=account), me))
 
@@ -291,6 +291,12 @@ async def solve_all(
     if stop:
         raise stop[0]
     return [solutions[i] for i in range(len(examples))]
+
+
+def worst_case(job: Job, ctx: Context) -> Cost:
+    """The most that the job's strategy can cost on a problem, the job's caps not applied."""
+    capped = not (job.problem_budget.unlimited and job.run_budget.unlimited)
+    return job.strategy.bound(Shape(capped=capped), ctx)[0]
 
 
 def _too_many(progress: Progress, job: Job) -> bool:

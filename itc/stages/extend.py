@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, cast
+from typing import cast
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.local import Local
@@ -14,11 +14,8 @@ from itc.backends.base import Completion, Request, Sampling
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
 from itc.keys import Key
+from itc.stages.asked import BYTES_PER_TOKEN, prompt_bytes
 from itc.types import Candidate, Kind, Population, Step
-
-BYTES_PER_TOKEN = 8
-"""Prompt tokens reserved for each drawn token that a later draw sends back as text, in a worst case made
-before the text exists. Once it exists its own bytes count."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,6 @@ class Extend(Stage, Local):
     kind: str = "solution"
     only: int | None = None
     """Make draw number ``only`` alone: a piece of the whole, made by fusion."""
-
-    positional: ClassVar[tuple[str, ...]] = ("n", "prompt")
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Children take the place of their parent, in order of draw."""
@@ -133,17 +128,23 @@ class Extend(Stage, Local):
         limit = sampling.max_tokens
         if self.form == "step":
             limit = min(limit, sampling.step_tokens)
-        if not draws or not limit:
+        if not draws:
             return ZERO, shape
-        request = Request(ctx.problem.prompt, Key(), ctx.problem.system, max_tokens=limit)
         role = ctx.role(self.role)
-        prompt = role.backend.prompt_bound(request) + shape.tokens * BYTES_PER_TOKEN
+        if self.prompt is None:
+            request = Request(ctx.problem.prompt, Key(), ctx.problem.system, max_tokens=limit)
+            prompt = role.backend.prompt_bound(request) + shape.tokens * BYTES_PER_TOKEN
+            grown = max(min(shape.tokens + limit, sampling.max_tokens), shape.tokens + 1)
+        else:
+            request = Request("", Key(), ctx.problem.system, max_tokens=limit)
+            asked = prompt_bytes(self.prompt, ctx.problem, 1, shape.tokens)
+            prompt = role.backend.prompt_bound(request) + asked
+            grown = limit if self.form == "rewrite" else shape.tokens + limit
         cost = role.price.cost(prompt, 0, limit).times(draws)
-        grown = limit if self.form == "rewrite" else shape.tokens + limit
-        if self.form in ("sample", "step"):
-            grown = min(grown, max(sampling.max_tokens, shape.tokens))
-        after = draws if self.form == "step" else 0
-        return cost, Shape(shape.count - live + draws, after, grown)
+        after = Shape(shape.count - live + draws, draws if self.form == "step" else 0, grown, shape.capped)
+        # Where a draw may be refused, any of the candidates may be left as it was.
+        left = replace(shape, count=shape.count - live + max(live, draws))
+        return cost, after.join(left) if shape.capped else after
 
     def own_needs(self) -> Needs:
         """Continuation, where a draw may start from a prefix."""
@@ -153,6 +154,10 @@ class Extend(Stage, Local):
     def name(self) -> str:
         """sample, step, rewrite or annotate."""
         return self.form
+
+    def order(self) -> tuple[str, ...]:
+        """As the factory takes them."""
+        return {"rewrite": ("prompt", "n"), "annotate": ("prompt",)}.get(self.form, ("n",))
 
     def hidden(self) -> tuple[str, ...]:
         """What the form implies."""

@@ -11,7 +11,7 @@ from itc.algebra.strategy import Needs, Stage, Strategy, count
 from itc.backends.base import Request
 from itc.budget.cost import ZERO, Cost
 from itc.keys import Key
-from itc.stages.extend import BYTES_PER_TOKEN
+from itc.stages.asked import prompt_bytes
 from itc.types import Candidate, Population, Step
 
 
@@ -67,11 +67,12 @@ class Fuse(Stage):
             return ZERO, shape
         role = ctx.role(self.role)
         limit = role.sampling.max_tokens
-        request = Request(ctx.problem.prompt, Key(), ctx.problem.system, max_tokens=limit)
-        prompt = role.backend.prompt_bound(request) + shape.count * shape.tokens * BYTES_PER_TOKEN
-        return role.price.cost(prompt, 0, limit).times(self.n), Shape(
-            max(self.n, shape.count), 0, max(limit, shape.tokens)
-        )
+        request = Request("", Key(), ctx.problem.system, max_tokens=limit)
+        asked = prompt_bytes(self.prompt, ctx.problem, shape.count, shape.tokens)
+        prompt = role.backend.prompt_bound(request) + asked
+        cost = role.price.cost(prompt, 0, limit).times(self.n)
+        made = Shape(self.n, 0, limit, shape.capped)
+        return cost, made.join(shape) if shape.capped else made
 
     def own_needs(self) -> Needs:
         """Its role."""
@@ -96,7 +97,7 @@ class Restart(Stage):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
         """Free."""
-        return ZERO, Shape(min(1, shape.count), min(1, shape.count), 0)
+        return ZERO, Shape(min(1, shape.count), min(1, shape.count), 0, shape.capped)
 
 
 @strategy

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import ClassVar
 
-from itc.algebra.context import Context
+from itc.algebra.context import Context, Shape
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, number, one_of
+from itc.budget.cost import ZERO, Cost
 from itc.errors import StrategyFailed
 from itc.stages.select import Selector, rank
 from itc.types import Candidate, Population
@@ -58,7 +59,7 @@ class Reweight(Selector):
         before = dict(c.potentials).get(self.by, 0.0)
         rest = [p for p in c.potentials if p[0] != self.by]
         potentials = tuple(sorted((*rest, (self.by, log_g))))
-        return replace(c, log_weight=c.log_weight + log_g - before, potentials=potentials)
+        return replace(c, log_weight=c.log_weight + (log_g - before), potentials=potentials)
 
 
 @strategy
@@ -70,7 +71,7 @@ def reweight(
         by,
         one_of(transform, "reweight(transform)", *TRANSFORMS),
         one_of(mode, "reweight(mode)", *MODES),
-        number(temperature, "reweight(temperature=)", 1e-6, math.inf),
+        number(temperature, "reweight(temperature=)", 1e-6, 1e6),
     )
 
 
@@ -104,6 +105,10 @@ class Resample(Selector):
         return Population(
             tuple(replace(pop[j].forked("copy", i), log_weight=share) for i, j in enumerate(picks))
         )
+
+    def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
+        """Free; any member may be copied into every place."""
+        return ZERO, replace(shape, live=shape.count if shape.live else 0)
 
 
 def effective_size(p: list[float]) -> float:

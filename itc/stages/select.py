@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from itc.algebra.context import Context, Shape
@@ -53,7 +53,7 @@ class Top(Selector):
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
         """Free; k remain, and with ``live`` whatever is finished."""
         live = min(shape.live, self.k)
-        return ZERO, Shape(shape.count if self.live else min(shape.count, self.k), live, shape.tokens)
+        return ZERO, replace(shape, count=shape.count if self.live else min(shape.count, self.k), live=live)
 
 
 @strategy
@@ -100,7 +100,7 @@ class Vote(Selector):
 
     def bound(self, shape: Shape, ctx: Context) -> tuple[Cost, Shape]:  # noqa: ARG002
         """Free; one remains."""
-        return ZERO, Shape(min(shape.count, 1), min(shape.live, 1), shape.tokens)
+        return ZERO, replace(shape, count=min(shape.count, 1), live=min(shape.live, 1))
 
 
 @strategy

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -102,7 +103,8 @@ def test_the_calls_are_the_same_under_any_interleaving(
     wanted: list[tuple[str, int]], n_max: int, late: int, order: random.Random
 ) -> None:
     requests = [siblings(21, prompt)[i] for prompt, i in wanted]
-    shapes, draws = [], []
+    shapes: list[set[tuple[str, int, int, int]]] = []
+    draws: list[dict[Request, str]] = []
     for shuffled in (
         sorted(requests, key=lambda r: (r.prompt, r.index)),
         order.sample(requests, len(requests)),
@@ -119,8 +121,6 @@ def test_the_calls_are_the_same_under_any_interleaving(
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 11)), st.randoms(use_true_random=False))
 def test_under_a_journal_only_what_is_missing_is_called_for(held: set[int], order: random.Random) -> None:
-    from tempfile import TemporaryDirectory
-
     requests = siblings(12)
     with TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal.sqlite") as journal:
         engine = Engine()
@@ -163,14 +163,9 @@ def test_what_differs_in_more_than_key_and_index_is_not_grouped() -> None:
 
 def test_untouched_are_those_without_group_or_with_a_watch_or_alone() -> None:
     ungrouped = [replace(r, group=None) for r in siblings(3)]
-    for backend_of, requests in (
-        (lambda e: Coalesce(e.backend, 8), ungrouped),
-        (lambda e: Coalesce(e.backend, 8), siblings(1)),
-        (lambda e: Coalesce(e.backend, 1), siblings(3)),
-        (lambda e: Coalesce(e.backend, 2), siblings(6)[::2]),
-    ):
+    for n_max, requests in ((8, ungrouped), (8, siblings(1)), (1, siblings(3)), (2, siblings(6)[::2])):
         engine = Engine()
-        asyncio.run(draw(backend_of(engine), requests))
+        asyncio.run(draw(Coalesce(engine.backend, n_max), requests))
         assert len(engine.calls) == len(requests)
         assert all(any(sent is r for r in requests) for sent in engine.calls)
 
@@ -280,7 +275,6 @@ def test_cancelled_before_the_call_nothing_is_called() -> None:
 def test_a_call_cancelled_from_outside_cancels_its_members() -> None:
     async def main() -> None:
         engine = Engine()
-        engine.error = None
         engine.gate = asyncio.Event()
         coalesce = Coalesce(engine.backend, 8)
         before = asyncio.all_tasks()

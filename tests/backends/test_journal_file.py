@@ -18,6 +18,7 @@ import pytest
 
 from itc.backends.base import Completion
 from itc.backends.journal import Journal
+from itc.backends.journal_file import JournalFile
 from itc.errors import JournalError
 from itc.keys import Key
 
@@ -141,6 +142,15 @@ def test_a_directory_that_cannot_be_written_fails_at_open() -> None:
         out, _ = child("nobody", fresh).communicate(timeout=60)
         assert str(fresh) in out
         assert "writable" in out
+
+
+def test_every_commit_is_synced(path: Path) -> None:
+    # A power cut cannot be acted out here; this is what SQLite promises to survive one with.
+    file = JournalFile(path, timeout_s=1)
+    assert file._db is not None
+    assert file._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert file._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    file.close()
 
 
 def test_what_is_no_journal_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
 
 from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Strategy
-from itc.budget.cost import PICODOLLARS, Budget
+from itc.budget.cost import Budget
 from itc.stages.extend import sample, step
 from itc.stages.score import score
 from itc.stages.select import top
@@ -41,19 +41,18 @@ wide = st.sampled_from(
 
 @law
 @given(wide, one_cap, jitters)
-@example((step(2) ** 4) * 3, Budget(usd=400_000_000 / PICODOLLARS), 3)
+@example((step(2) ** 4) * 3, Budget(usd=0.0004), 3)
 @example((step(2) ** 4) * 3, Budget(sequential_tokens=20), 3)
 def test_of_concurrent_branches_under_a_shared_cap(a: Strategy, cap: Budget, jitter: int) -> None:
     assert run(a, cap, jitter=jitter).result() == run(a, cap).result()
 
 
 @law
-@given(st.lists(locals_, min_size=2, max_size=4), caps, jitters, st.integers(1, 40))
+@given(st.lists(locals_, min_size=2, max_size=4), caps, jitters, st.integers(9, 40))
 def test_of_fused_stages_whose_tokens_may_be_long(
     stages: list[Strategy], cap: Budget, jitter: int, width: int
 ) -> None:
     a = Pipeline.of(step(2), *stages)
-    assume(width > 8)
     assert run(a, cap, jitter=jitter, bytes_a_token=width).result() == run(a, cap, bytes_a_token=width).result()
 
 

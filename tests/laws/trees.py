@@ -20,7 +20,7 @@ from itc.algebra.strategy import Strategy
 from itc.backends.base import Backend
 from itc.backends.deadline import Decisions
 from itc.budget.account import Account
-from itc.budget.cost import PICODOLLARS, UNLIMITED, ZERO, Budget, Cost
+from itc.budget.cost import UNLIMITED, ZERO, Budget, Cost
 from itc.library import parse
 from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
 from itc.stages.extend import annotate, rewrite, sample, step
@@ -160,6 +160,12 @@ def run(
     return Ran(asyncio.run(go()), ctx.account, ctx.trace, engine)
 
 
+def root(branch: int | None = None) -> Population:
+    """Where a run starts, or where branch number ``branch`` of a union does."""
+    pop = Population.root(PROBLEM)
+    return pop if branch is None else pop.map(lambda c: c.forked("|", branch))
+
+
 def bound(strategy: Strategy) -> tuple[Cost, Shape]:
     """The worst case from the root."""
     return strategy.bound(Shape(), context())
@@ -234,18 +240,13 @@ def _nodes(body: st.SearchStrategy[Strategy], capped: bool) -> st.SearchStrategy
     return st.one_of(nodes)
 
 
-def only(name: str, most: int) -> st.SearchStrategy[Budget]:
-    """A cap in one unit."""
-    return st.integers(0, most).map(lambda n: Budget(**{name: n}))
-
-
 one_cap = st.one_of(
-    only("calls", 12),
-    only("tokens", 2500),
-    only("prompt_tokens", 2500),
-    only("completion_tokens", 150),
-    only("sequential_tokens", 60),
-    st.integers(0, 500_000_000).map(lambda p: Budget(usd=p / PICODOLLARS)),
+    st.builds(Budget, calls=st.integers(0, 12)),
+    st.builds(Budget, tokens=st.integers(0, 2500)),
+    st.builds(Budget, prompt_tokens=st.integers(0, 2500)),
+    st.builds(Budget, completion_tokens=st.integers(0, 150)),
+    st.builds(Budget, sequential_tokens=st.integers(0, 60)),
+    st.builds(Budget, usd=st.integers(0, 500).map(lambda millionths: millionths / 10**6)),
 )
 caps = st.one_of(one_cap, one_cap, st.builds(lambda a, b: a & b, one_cap, one_cap))
 
