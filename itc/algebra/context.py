@@ -194,6 +194,7 @@ class Context:
                     break
                 held.append(worst)
             if not held:
+                self.account.refuse()
                 break
             draws = [self._draw(engine, role, r, h) for r, h in zip(requests[first:], held, strict=False)]
             done = await side_by_side(draws)

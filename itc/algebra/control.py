@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from inspect import isawaitable
+from keyword import iskeyword
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.parallel import empty
@@ -169,4 +170,7 @@ def route(by: Ref | str, /, **arms: Strategy) -> Strategy:
     """Choose an arm by population: ``route(difficulty, easy=a, hard=b)``. ConfigError without arms."""
     if not arms or not all(isinstance(a, Strategy) for a in arms.values()):
         raise ConfigError("route(by, name=strategy, …): expected one or more named strategies.")
+    for name in arms:
+        if not name.isascii() or not name.isidentifier() or iskeyword(name):
+            raise ConfigError(f"route: the arm {name!r} needs a name that can be written in an expression.")
     return Route(Ref.of("router", by), tuple(arms.items()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, fields, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 from itc.algebra.context import Context, Shape, side_by_side
 from itc.algebra.registry import Ref, strategy
@@ -103,6 +103,11 @@ class Grow(Strategy):
     body: Strategy
     stop: Ref
     at_most: int
+
+    @cached_property
+    def size(self) -> int:
+        """The body's, ``at_most`` times."""
+        return self.body.size * self.at_most
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Copy after copy."""

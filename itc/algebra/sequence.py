@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.local import fuse
@@ -87,6 +88,11 @@ class Until(Strategy):
     body: Strategy
     stop: Ref
     at_most: int
+
+    @cached_property
+    def size(self) -> int:
+        """The body's, ``at_most`` times."""
+        return self.body.size * self.at_most
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Round after round."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from inspect import isawaitable
 from keyword import kwlist
 from typing import Any, ClassVar
@@ -67,6 +68,11 @@ class Strategy:
         for node in self.walk():
             total |= node.own_needs()
         return total
+
+    @cached_property
+    def size(self) -> int:
+        """Stages that it may run, repetitions counted."""
+        return max(1, sum(part.size for part in self.parts()))
 
     def walk(self) -> Iterator[Strategy]:
         """Itself and everything inside it, each equal strategy once."""
@@ -147,6 +153,8 @@ class Strategy:
         """``b`` where ``a`` fails or yields nothing. Associative; unit ``empty``."""
         from itc.algebra.control import Otherwise
 
+        if not isinstance(other, Strategy):
+            raise ConfigError(f"a.otherwise(b): expected a strategy, got {other!r}.")
         return Otherwise.of(self, other)
 
 
@@ -218,7 +226,8 @@ _RESERVED = frozenset((*kwlist, "identity", "empty"))
 
 def argument(value: Any) -> str:
     """A value as an argument in an expression: names bare, other text quoted."""
-    if isinstance(value, str) and value.isidentifier() and value not in _RESERVED:
+    # Python folds other alphabets' letters in names together: such text is quoted.
+    if isinstance(value, str) and value.isascii() and value.isidentifier() and value not in _RESERVED:
         return value
     if isinstance(value, Ref | Strategy):
         return str(value)

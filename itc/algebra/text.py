@@ -19,7 +19,8 @@ from itc.errors import ConfigError, did_you_mean
 
 METHODS = ("until", "grow", "within", "atomic", "otherwise")
 CONSTANTS: dict[str, Strategy] = {"identity": identity, "empty": empty}
-LONGEST, MOST_COPIES = 20_000, 100_000
+LONGEST, DEEPEST, LARGEST = 20_000, 100, 100_000
+"""Characters, nesting and stages of a text at most."""
 
 
 def parse(text: str) -> Strategy:
@@ -46,8 +47,19 @@ def parse(text: str) -> Strategy:
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
+        self.depth = 0
 
     def read(self, node: ast.expr, argument: bool = False) -> Any:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ConfigError(f"A strategy nested more than {DEEPEST} deep: name parts of it as methods.")
+        value = self._read(node, argument)
+        self.depth -= 1
+        if isinstance(value, Strategy):
+            _check_size(value.size)
+        return value
+
+    def _read(self, node: ast.expr, argument: bool) -> Any:
         match node:
             case ast.Constant(value=None | bool() | int() | float() | str() as value):
                 return value
@@ -96,9 +108,7 @@ class _Reader:
         if isinstance(op, ast.BitOr) and all(strategies):
             return a | b
         if isinstance(op, ast.Mult | ast.Pow) and strategies == (True, False):
-            size = max(1, len(a.parts())) * b if isinstance(b, int) else 0
-            if size > MOST_COPIES:
-                raise ConfigError(f"{size} copies of a strategy: expected at most {MOST_COPIES}.")
+            _check_size(a.size * b if isinstance(b, int) else 0)
             return a * b if isinstance(op, ast.Mult) else a**b
         raise self._refused(node)
 
@@ -110,6 +120,8 @@ class _Reader:
         for k in keywords:
             if k.arg is None:
                 raise ConfigError(f"{name}(**…): expected arguments by name.")
+            if k.arg in named:
+                raise ConfigError(f"{name}(): {k.arg} is given twice.")
             named[k.arg] = self.read(k.value, argument=True)
         return call(f, name, given, named)
 
@@ -119,6 +131,11 @@ class _Reader:
         if method == "within" and args:
             raise ConfigError("within() takes its caps by name: a.within(tokens=500, calls=8).")
         return self._call(getattr(body, method), f".{method}", args, keywords)
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise ConfigError(f"A strategy of up to {size} stages: expected at most {LARGEST}.")
 
 
 def call(f: Callable[..., Any], name: str, args: list[Any], named: dict[str, Any]) -> Any:

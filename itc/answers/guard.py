@@ -23,7 +23,7 @@ _FACTORIAL = re.compile(r"(?<!\\)!(?!=)")
 _NUMBER_BEFORE = re.compile(r"(\d{1,300})$")
 _SYMBOLIC = re.compile(r"[a-zA-Z]")
 _BINOMIAL = re.compile(r"\\[dt]?binom\s*\{\s*(\d+)\s*\}")
-_MONSTER = re.compile(r"[A-Za-z]{41}|(?:[-+] ?){21}|(?:=[^=]*){21}")
+_MONSTER = re.compile(r"[A-Za-z]{41}|(?:[-+] ?){21}|(?:=\s?\w{0,3}\s?){21}")
 _CODE = re.compile(r"__|\bimport\b|\blambda\b|\bos\.|\beval\b|\bexec\b")
 
 

@@ -222,7 +222,7 @@ class Journaled(Middleware):
             turn = self._turns.get(key)
             if turn is None:
                 return await self._draw(key, request, watch)
-            # Raises as the call does. A call that was cancelled stored nothing, and is ours to make.
+            # Raises as the call does. One that was cancelled stored nothing, so the next of us makes it.
             await asyncio.shield(turn)
         return self._replay(blob, watch)
 

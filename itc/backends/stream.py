@@ -27,13 +27,13 @@ class Draw:
         self._usage: Usage | None = None
         self._end: tuple[dict[str, Any], dict[str, Any]] | None = None
         self._ended = False
-        self._prompt_bound = prompt_bound
+        self._prompt = prompt_bound
 
     def sent(self) -> None:
         """The request is written: from here on it may cost something."""
         self.watch.sent = True
         # Until the server has counted, whoever cancels must settle for the most it can be.
-        self.watch.prompt_tokens = self._prompt_bound
+        self.watch.prompt_tokens = self._prompt
 
     def take(self, line: bytes) -> bool:
         """One line; False when no more are wanted. BadResponse when it is not of an event stream."""
@@ -59,12 +59,15 @@ class Draw:
         if not isinstance(choices, list) or len(choices) > 1:
             raise BadResponse(f"{self.wire.where} streamed {shown(choices)}; expected one choice.")
         tokens: int | None = None
-        if (counts := event.get("usage") or _running(event)) is not None:
-            usage = count(self.wire, counts, self.request)
+        prompt, made = _so_far(event)
+        if event.get("usage") is not None:
+            self._usage = usage = count(self.wire, event["usage"], self.request)
             assert usage is not None
-            tokens = usage.completion_tokens - self._tokens
-            self._usage = usage
-            self.watch.prompt_tokens = usage.prompt_tokens
+            prompt, made = usage.prompt_tokens, usage.completion_tokens
+        if prompt is not None:
+            self._prompt = self.watch.prompt_tokens = prompt
+        if made is not None:
+            tokens = made - self._tokens
         if not choices:
             if tokens:
                 self._tokens += tokens
@@ -97,13 +100,15 @@ class Draw:
         else:
             piece = choice.get("text")
         if not isinstance(piece, str):
-            raise BadResponse(f"{self.wire.where} streamed a choice whose text is no string; expected one: {shown(choice)}.")
+            raise BadResponse(
+                f"{self.wire.where} streamed a choice whose text is no string, expected one: {shown(choice)}."
+            )
         return piece
 
     def completion(self) -> Completion:
         """The draw. Unreachable when the stream broke off, BadResponse when it ended without a reason."""
         if self.cut:
-            return self._made(self.text, "cut", self._counted())
+            return self._made(self.text, "cut", self._known())
         if self._end is None:
             if self._ended:
                 raise BadResponse(f"{self.wire.where} ended a stream without a finish_reason.")
@@ -119,18 +124,18 @@ class Draw:
         if usage is None:
             usage = count(self.wire, None, self.request)
         if usage is None:
-            usage = Usage(self._prompt_bound, 0, self.request.max_tokens)
+            usage = Usage(self._prompt, 0, self.request.max_tokens)
         done = self._made(text, finish, usage)
         check_logprobs(self.wire, self.request, done, usage.completion_tokens)
         return done
 
-    def _counted(self) -> Usage:
+    def _known(self) -> Usage:
         if self._usage is not None:
             return self._usage
         tokens = self._tokens
         if self.wire.usage == "bound":
             tokens = max(tokens, len(self.text.encode()))
-        return Usage(self._prompt_bound, 0, min(tokens, self.request.max_tokens))
+        return Usage(self._prompt, 0, min(tokens, self.request.max_tokens))
 
     def _made(self, text: str, finish: Finish, usage: Usage) -> Completion:
         self.watch.prompt_tokens = usage.prompt_tokens
@@ -138,12 +143,15 @@ class Draw:
         return Completion(text, finish, usage, tuple(self._logprobs))
 
 
-def _running(event: dict[str, Any]) -> dict[str, Any] | None:
-    """llama.cpp's own count so far, as usage."""
-    verbose = event.get("__verbose")
-    if not isinstance(verbose, dict) or "tokens_predicted" not in verbose:
-        return None
-    return {
-        "prompt_tokens": verbose.get("tokens_evaluated"),
-        "completion_tokens": verbose["tokens_predicted"],
-    }
+def _so_far(event: dict[str, Any]) -> tuple[int | None, int | None]:
+    """llama.cpp's own counts of prompt and completion, where an event of its carries them."""
+    verbose, timings = event.get("__verbose"), event.get("timings")
+    if isinstance(verbose, dict):
+        return _counted(verbose.get("tokens_evaluated")), _counted(verbose.get("tokens_predicted"))
+    if isinstance(timings, dict) and _counted(timings.get("prompt_n")) is not None:
+        return timings["prompt_n"] + (_counted(timings.get("cache_n")) or 0), None
+    return None, None
+
+
+def _counted(value: object) -> int | None:
+    return value if type(value) is int and value >= 0 else None

@@ -164,7 +164,9 @@ def _draw(wire: Wire, request: Request, choice: dict[str, Any], reply: dict[str,
     else:
         text = choice.get("text")
     if not isinstance(text, str):
-        raise BadResponse(f"{wire.where} sent a choice whose text is no string; expected one: {shown(choice)}.")
+        raise BadResponse(
+            f"{wire.where} sent a choice whose text is no string, expected one: {shown(choice)}."
+        )
     if wire.echoes_prefill and wire.api == "chat":
         text = text.removeprefix(request.prefix)
     text, finish = ending(wire, request, choice, text, reply)

@@ -108,9 +108,8 @@ class Account:
         return mine.meet(above._replace(sequential_tokens=above.sequential_tokens - self.path))
 
     def reserve(self, cost: Cost, path: Amount = 0) -> bool:
-        """Hold ``cost`` here and in every ancestor, or refuse and change nothing."""
+        """Hold ``cost`` here and in every ancestor, or change nothing and return False."""
         if not self.remaining.covers(cost, path):
-            self.refuse()
             return False
         self._post(cost, ZERO)
         return True

@@ -1,0 +1,171 @@
+"""``itc``: one command for everything. Each command is an entry of `COMMANDS` and imported when it is run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from itc import __version__
+from itc.errors import EXIT_CONFIG, EXIT_INTERRUPTED, ConfigError, ItcError, did_you_mean
+
+Function = Callable[[list[str]], int]
+"""A command: takes its arguments, returns the exit code, raises ItcError."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command is, and where."""
+
+    home: str
+    """``module:function``."""
+    usage: str
+    summary: str
+    examples: tuple[str, ...]
+    """At least two."""
+    more: str = ""
+
+    def load(self) -> Function:
+        """Import it."""
+        module, _, name = self.home.partition(":")
+        function: Function = getattr(importlib.import_module(module), name)
+        return function
+
+    def help(self) -> str:
+        """What ``--help`` prints."""
+        parts = [f"usage: {self.usage}", self.summary]
+        parts.append("examples:\n" + "\n".join(f"  {example}" for example in self.examples))
+        if self.more:
+            parts.append(self.more)
+        return "\n\n".join(parts)
+
+
+_OPTIONS = """\
+options:
+  -m, --multirun        run every combination of comma-separated values
+  --json                print results as JSON and nothing else on standard output
+  --cfg job [--resolve] print the composed configuration and do nothing
+  --info defaults       say where each part of the configuration comes from
+  --config-dir DIR      also look for groups and options in DIR
+  --config-name NAME    begin with NAME.yaml instead of config.yaml
+  --shell-completion    eval "$(itc -sc install=bash)" lets Tab complete keys and options
+  -h, --help            this text
+
+An override is KEY=VALUE; `itc list` shows what can be chosen. Exit codes: 0 done, 2 configuration,
+3 backend or journal, 4 the budget ended before any answer, 130 interrupted."""
+
+COMMANDS: dict[str, Command] = {
+    "run": Command(
+        home="itc.console.run:run",
+        usage="itc run [-m] [--json] [OVERRIDE …]",
+        summary="Run a strategy over a task within a budget. The same command resumes, and repeats no call.",
+        examples=(
+            "itc run task=jsonl task.path=questions.jsonl strategy='sample(8) >> vote()' problems=20",
+            "itc run -m strategy=self_consistency,best_of_n strategy.n=4,16 seed='range(0,3)'",
+        ),
+        more=_OPTIONS,
+    ),
+    "plan": Command(
+        home="itc.console.run:plan",
+        usage="itc plan [-m] [--json] [OVERRIDE …]",
+        summary="Show the configuration, the worst case and what the journal already holds. Spends nothing.",
+        examples=(
+            "itc plan task=math500 strategy=beam strategy.n=16 scorer=step_likelihood",
+            "itc plan task=jsonl task.path=questions.jsonl strategy='sample(8) >> vote()' budget.tokens=20000",
+        ),
+        more=_OPTIONS,
+    ),
+    "list": Command(
+        home="itc.console.listing:listing",
+        usage="itc list [strategies|stages|scorers|tasks|configs] [--json]",
+        summary="Name what can be chosen: strategies with their arguments, tasks, scorers, options of groups.",
+        examples=("itc list strategies", "itc list configs --json"),
+    ),
+    "version": Command(
+        home="itc.cli:version",
+        usage="itc version [--json]",
+        summary="Print the version.",
+        examples=("itc version", "itc version --json"),
+    ),
+}
+
+
+def version(arguments: list[str]) -> int:
+    """``itc version``."""
+    if extra := [a for a in arguments if a != "--json"]:
+        raise ConfigError(f"itc version takes no {extra[0]!r}: expected nothing, or --json.")
+    print(json.dumps({"version": __version__}) if "--json" in arguments else __version__)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+    except ItcError as error:
+        return _failed(error, "--json" in arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`itc list | head`): keep the interpreter from saying so at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    name, *rest = arguments
+    if name in ("--version", "-V"):
+        name = "version"
+    if name in ("-sc", "--shell-completion"):
+        # What a shell calls while it completes: it knows no commands.
+        name, rest = "run", arguments
+    if name not in COMMANDS:
+        raise ConfigError(f"itc has no command {name!r}. {did_you_mean(name, COMMANDS)} Try itc --help.")
+    command = COMMANDS[name]
+    if "-h" in rest or "--help" in rest:
+        print(command.help())
+        return 0
+    return command.load()(rest)
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [
+        "usage: itc COMMAND …",
+        "",
+        "Spend compute at inference time, and know what each token bought.",
+        "",
+    ]
+    lines += [f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    lines += [
+        "",
+        "examples:",
+        "  itc plan strategy='sample(16) >> vote()' problems=100",
+        "  itc run --help",
+    ]
+    return "\n".join(lines)
+
+
+def _failed(error: ItcError, as_json: bool) -> int:
+    code = error.exit_code or EXIT_CONFIG
+    # A server's words may be in the message: nothing of theirs may steer the terminal.
+    text = "".join(c for c in str(error) if c.isprintable() or c == "\n")
+    print(f"{type(error).__name__}: {text}", file=sys.stderr)
+    if as_json:
+        told = {"type": type(error).__name__, "message": text, "exit_code": code}
+        print(json.dumps({"status": "error", "error": told}))
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands of ``itc``: composing a configuration, running jobs, and showing what came of them."""

@@ -1,0 +1,164 @@
+"""Overrides to configurations, by Hydra; and Hydra's and OmegaConf's errors to ours."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from itc.console.arguments import Arguments
+from itc.console.explain import explained
+from itc.console.expressions import quote, rewrite
+from itc.errors import ConfigError, ItcError
+
+_RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:\s*([^,}]*)")
+_RESOLVERS = ("oc.env", "oc.select", "oc.decode", "oc.create", "oc.dict.keys", "oc.dict.values", "hydra")
+_SECRET = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One job's configuration, or what is wrong with it."""
+
+    overrides: tuple[str, ...]
+    config: dict[str, Any] = field(default_factory=dict)
+    yaml: str = ""
+    error: ItcError | None = None
+    fail_fast: bool = False
+
+
+def config_folder() -> Path:
+    """The packaged configurations: inside the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "configs", package.parent / "configs"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise ConfigError(f"No configurations beside {package}: the installation is damaged. Install itc again.")
+
+
+def compose(arguments: Arguments) -> list[Composed]:
+    """The configuration of each job, in Hydra's order. Where the arguments only ask to see the configuration,
+    it is printed and the list is empty. ConfigError for anything that does not compose.
+    """
+    overrides = rewrite(arguments.overrides, arguments.multirun)
+    with tempfile.TemporaryDirectory(prefix="itc-") as folder:
+        # Hydra's sweeper leaves a file behind; not in the user's folder.
+        sweep = [f"hydra.sweep.dir={quote(folder)}"] if arguments.multirun else []
+        jobs: list[Composed] = []
+        with _as_hydra_wants([*arguments.for_hydra(), *overrides, *sweep]):
+            try:
+                _hydra_main(jobs)
+            except Exception as error:
+                known = explained(error, overrides, _folders(arguments))
+                if known is None:
+                    raise
+                raise known from None
+    if not jobs and not arguments.inspects:
+        raise ConfigError("No job came of these overrides. Sweeps run in this process: leave hydra/launcher=basic.")
+    return jobs
+
+
+def show(arguments: Arguments) -> int:
+    """Print what the arguments ask to see of the configuration."""
+    if not arguments.json:
+        compose(arguments)
+        return 0
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        compose(arguments)
+    value: Any = {"text": told.getvalue()}
+    if "--cfg" in arguments.flags:
+        import yaml
+
+        value = yaml.safe_load(told.getvalue())
+    sys.stdout.write(json.dumps(value) + "\n")
+    return 0
+
+
+def _folders(arguments: Arguments) -> list[Path]:
+    own = [Path(arguments.config_dir)] if arguments.config_dir else []
+    return [config_folder(), *own]
+
+
+def _hydra_main(jobs: list[Composed]) -> None:
+    import hydra
+
+    def take(cfg: Any) -> None:
+        jobs.append(_composed(cfg))
+
+    hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(take)()
+
+
+@contextlib.contextmanager
+def _as_hydra_wants(words: list[str]) -> Iterator[None]:
+    """Hydra reads the command line, and shows errors itself unless told to let them pass."""
+    argv, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["itc", *words]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        if full is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = full
+
+
+def _composed(cfg: Any) -> Composed:
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    # Not resolved: an interpolation typed as a value is checked first.
+    told = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    assert isinstance(told, list)
+    overrides = tuple(map(str, told))
+    try:
+        _check_resolvers(OmegaConf.to_container(cfg, resolve=False))
+        if missing := sorted(OmegaConf.missing_keys(cfg)):
+            raise ConfigError(" ".join(f"{key} is missing: set {key}=…." for key in missing))
+        config = OmegaConf.to_container(cfg, resolve=True)
+    except ItcError as error:
+        return Composed(overrides, error=error)
+    except Exception as error:
+        known = explained(error, overrides, [])
+        if known is None:
+            raise
+        return Composed(overrides, error=known)
+    assert isinstance(config, dict)
+    plain: dict[str, Any] = {str(key): value for key, value in config.items()}
+    if any(o.lstrip("+") == "strategy=expression" for o in overrides):
+        # The expression is the whole strategy: an experiment's arguments of another do not linger.
+        plain["strategy"] = {key: plain["strategy"].get(key) for key in ("name", "text")}
+    fail_fast = bool(plain.pop("fail_fast", False))
+    yaml = OmegaConf.to_yaml(OmegaConf.create(plain))
+    return Composed(overrides, plain, yaml, fail_fast=fail_fast)
+
+
+def _check_resolvers(value: Any) -> None:
+    if isinstance(value, dict):
+        for inner in value.values():
+            _check_resolvers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_resolvers(inner)
+    elif isinstance(value, str):
+        for name, argument in _RESOLVER.findall(value):
+            if name not in _RESOLVERS:
+                raise ConfigError(
+                    f"{value!r}: the resolver {name!r} is not for configurations of runs, which are to be the "
+                    f"same tomorrow. Expected one of {', '.join(_RESOLVERS)}."
+                )
+            if name == "oc.env" and _SECRET.search(argument):
+                raise ConfigError(
+                    f"{value!r} would write a secret into the run directory. Name the variable instead: "
+                    f"model.api_key_env={argument.strip()}."
+                )

@@ -1,0 +1,168 @@
+"""What a run, a sweep and a plan look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from itc.console.terminal import say, table
+
+Summary = Mapping[str, Any]
+_SHOWN_ANSWERS = 10
+
+
+def percent(e: Mapping[str, float] | None) -> str:
+    """A mean with its 95 % interval."""
+    return "–" if e is None else f"{100 * e['mean']:.1f} % [{100 * e['low']:.1f}, {100 * e['high']:.1f}]"
+
+
+def amount(value: float | None) -> str:
+    """A count; infinity where nothing bounds it."""
+    if value is None or value == float("inf"):
+        return "unbounded"
+    return f"{value:,.0f}"
+
+
+def dollars(value: float | None) -> str:
+    """Dollars, with enough digits for small sums."""
+    if value is None or value == float("inf"):
+        return "unbounded"
+    return f"${value:,.2f}" if value >= 100 or value == 0 else f"${value:,.6f}".rstrip("0").rstrip(".")
+
+
+def result(summary: Summary) -> None:
+    """One run."""
+    rows = [
+        ("task", f"{summary['task']}, {summary['problems']} problems"),
+        ("strategy", str(summary["strategy"])),
+        ("model", str(summary["model"])),
+    ]
+    if summary["accuracy"] is not None:
+        rows.append(("accuracy (95 %)", percent(summary["accuracy"])))
+        if summary["failed"]:
+            rows.append(("  without failed", percent(summary["accuracy_without_errors"])))
+    if summary["oracle"] is not None and summary.get("widest", 2) > 1:
+        rows.append(("oracle, pass@N", percent(summary["oracle"])))
+    rows += [(name, count) for name, count in _counts(summary)]
+    rows += _costs(summary)
+    rows.append(("run directory", str(summary["run"])))
+    table(("", ""), rows)
+
+
+def _counts(s: Summary) -> list[tuple[str, str]]:
+    told = [("answered", f"{s['answered']} of {s['problems']}")]
+    named = {
+        "truncated": "the budget refused a draw",
+        "cut": "ended at the token limit",
+        "failed": "calls failed; the same command tries them again",
+        "grading_timeouts": "answers could not be compared in time",
+        "retried": "calls were repeated",
+    }
+    return told + [(key.replace("_", " "), f"{s[key]} ({why})") for key, why in named.items() if s[key]]
+
+
+def _costs(s: Summary) -> list[tuple[str, str]]:
+    cost, billed = s["cost"], s["billed"]
+    tokens = (
+        f"{amount(cost['prompt_tokens'])} prompt ({amount(cost['cached_tokens'])} cached) + "
+        f"{amount(cost['completion_tokens'])} completion"
+    )
+    rows = [("tokens", tokens), ("calls", amount(cost["calls"]))]
+    if cost["flops"]:
+        rows.append(("FLOPs", f"{cost['flops']:.3g}"))
+    if cost["usd"]:
+        rows.append(("dollars", dollars(cost["usd"])))
+    if billed:
+        share = f"{amount(billed['calls'])} calls, {amount(billed['tokens'])} tokens"
+        share += f", {dollars(billed['usd'])}" if cost["usd"] else ""
+        rows.append(("billed", share))
+    rows.append(("replayed", f"{amount(s['replayed_calls'])} calls from the journal"))
+    if s["overrun"]:
+        rows.append(("beyond the budget", ", ".join(f"{v:,g} {k}" for k, v in s["overrun"].items() if v)))
+    if s["seconds"] is not None:
+        rows.append(("seconds", f"{s['seconds']:,.1f}"))
+    return rows
+
+
+def answers(summary: Summary) -> None:
+    """The first answers, where there is no gold to compare them with."""
+    if summary["accuracy"] is not None:
+        return
+    told = summary["answers"][:_SHOWN_ANSWERS]
+    rows = [(a["problem"], _short(a["answer"]), "truncated" if a["truncated"] else "") for a in told]
+    table(("problem", "answer", ""), rows)
+    if len(summary["answers"]) > len(told):
+        say(f"… {len(summary['answers']) - len(told)} more: candidates.parquet and --json have them all.")
+
+
+def _short(text: str | None) -> str:
+    flat = " ".join((text or "(none)").split())
+    return flat if len(flat) <= 60 else flat[:59] + "…"
+
+
+SWEEP_HEAD = ("job", "accuracy (95 %)", "oracle", "prompt", "cached", "completion", "calls", "dollars", "seconds", "billed", "replayed")
+
+
+def sweep_row(name: str, job: Summary) -> tuple[str, ...]:
+    """A job of a sweep in one row."""
+    if "error" in job:
+        return (name, job["status"], *[""] * (len(SWEEP_HEAD) - 2))
+    cost = job["cost"]
+    return (
+        name,
+        percent(job["accuracy"]),
+        "–" if job["oracle"] is None else f"{100 * job['oracle']['mean']:.1f} %",
+        amount(cost["prompt_tokens"]),
+        amount(cost["cached_tokens"]),
+        amount(cost["completion_tokens"]),
+        amount(cost["calls"]),
+        dollars(cost["usd"]) if cost["usd"] else "–",
+        "–" if job["seconds"] is None else f"{job['seconds']:,.1f}",
+        amount(job["billed"].get("calls", 0)),
+        amount(job["replayed_calls"]),
+    )
+
+
+def plan(summary: Summary) -> None:
+    """What a job would cost at worst."""
+    rows = [
+        ("task", f"{summary['task']}, {summary['problems']} problems"),
+        ("strategy", str(summary["strategy"])),
+        ("stops", ", ".join(map(visible, summary["stop"])) or "none"),
+        ("a step ends at", visible(summary["step"])),
+        ("run directory", str(summary["run"])),
+        ("in the journal", _held(summary)),
+    ]
+    table(("", ""), rows)
+    say()
+    each, whole = summary["worst_case_per_problem"], summary["worst_case"]
+    caps, caps_run = summary["budget_problem"], summary["budget_run"]
+    units = ("calls", "prompt_tokens", "completion_tokens", "tokens", "flops", "usd")
+    more = [u for u in ("sequential_tokens", "seconds") if u in caps or u in caps_run]
+    lines = []
+    for unit in (*units, *more):
+        if unit == "flops" and not whole[unit] and unit not in {**caps, **caps_run}:
+            continue
+        show = dollars if unit == "usd" else amount
+        worst = [show(part[unit]) if unit in part else "" for part in (each, whole)]
+        limit = [show(cap[unit]) if unit in cap else "–" for cap in (caps, caps_run)]
+        lines.append((unit.replace("_", " "), worst[0], limit[0], worst[1], limit[1]))
+    table(("at worst", "a problem", "its cap", "in all", "the run's cap"), lines)
+
+
+def visible(text: str | None) -> str:
+    """A string as it would be typed in Python, so that a line break can be told from a backslash and an n."""
+    return "none" if text is None else repr(text)
+
+
+def _held(summary: Summary) -> str:
+    if summary["finished"]:
+        return "the run is finished: running it again does nothing"
+    return f"{amount(summary['held_calls'])} calls, which are not paid for again"
+
+
+def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
+    """The overrides that tell a job from the others."""
+    told = [o for o in overrides if o.partition("=")[0].lstrip("+") in swept]
+    told = [o for o in told if o.lstrip("+") != "strategy=expression"] or list(overrides)
+    return " ".join(o.replace("strategy.text=", "strategy=") for o in told) or "default"

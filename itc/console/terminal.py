@@ -1,0 +1,61 @@
+"""Writing to the terminal: nothing that a model or a server wrote may steer it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+Rows = Sequence[tuple[str, str]]
+
+
+def clean(text: str) -> str:
+    """Without control characters; line breaks and tabs stay."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+
+
+def say(text: str = "") -> None:
+    """A line to standard output."""
+    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """A line to standard error."""
+    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.flush()
+
+
+def emit(value: Any) -> None:
+    """JSON to standard output, in ASCII."""
+    sys.stdout.write(json.dumps(value, allow_nan=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """A table on a terminal, aligned text otherwise; the first column is a name, the others numbers."""
+    rows = [[clean(cell) for cell in row] for row in rows]
+    if title:
+        say(title)
+    if not sys.stdout.isatty():
+        say("\n".join(_aligned([list(head), *rows] if any(head) else rows)))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=SIMPLE_HEAD if any(head) else None, show_header=any(head), pad_edge=False)
+    for i, name in enumerate(head):
+        grid.add_column(name, justify="left" if i == 0 or not any(head) else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell, style="dim" if i == 0 and not any(head) else "") for i, cell in enumerate(row)))
+    Console(file=sys.stdout, highlight=False).print(grid)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
