@@ -74,14 +74,14 @@ COMMANDS: dict[str, Command] = {
         summary="Show the configuration, the worst case and what the journal already holds. Spends nothing.",
         examples=(
             "itc plan task=math500 strategy=beam strategy.n=16 scorer=step_likelihood",
-            "itc plan task=jsonl task.path=questions.jsonl strategy='sample(8) >> vote()' budget.tokens=20000",
+            "itc plan task=jsonl task.path=questions.jsonl strategy='sample(8) >> vote()' budget.calls=8",
         ),
         more=_OPTIONS,
     ),
     "list": Command(
         home="itc.console.listing:listing",
         usage="itc list [strategies|stages|scorers|tasks|configs] [--json]",
-        summary="Name what can be chosen: strategies with their arguments, tasks, scorers, options of groups.",
+        summary="Name what can be chosen: strategies with their arguments, tasks, scorers, configurations.",
         examples=("itc list strategies", "itc list configs --json"),
     ),
     "version": Command(

@@ -175,10 +175,18 @@ class Settings(_Strict):
         except ValidationError as error:
             raise ConfigError(explain(error, Settings)) from None
 
+    def _styled(self) -> dict[str, Any]:
+        # A chat model is asked in a chat's manner and a base model by example, unless the task says.
+        options = dict(self.task)
+        if options.get("style", "") is None:
+            chat = self.model.api == "chat" or bool(self.model.chat_template)
+            options["style"] = "chat" if chat else "completion"
+        return options
+
     def job(self, yaml: str = "") -> Job:
         """Load the task, build the strategy and the engines. ConfigError, TaskError."""
         strategy, name = strategy_of(self.strategy)
-        task = task_of(self.task)
+        task = task_of(self._styled())
         if self.problems is not None:
             task = task.head(self.problems)
         run, problem = self.budget.scopes()

@@ -6,6 +6,7 @@ calling constructors around an engine, and a test double is a plain object with 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
@@ -82,14 +83,22 @@ class Request:
     def identity(self, fingerprint: str, watch: str = "") -> bytes:
         """The journal key: a hash of everything that affects the result, the draw's own key included."""
         body = {name: getattr(self, name) for name in _AFFECTING}
+        for name in _FLOATS:
+            body[name] = float(body[name])
         if self.score_steps is None:
             body["key"] = self.key.digest.hex()
         # A rating is a function of the text alone, so equal texts share one.
-        blob = orjson.dumps([fingerprint, watch, body], option=orjson.OPT_SORT_KEYS)
+        whole = [fingerprint, watch, body]
+        try:
+            blob = orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)
+        except TypeError:
+            # A lone surrogate, which UTF-8 cannot carry and ASCII escapes can.
+            blob = json.dumps(whole, sort_keys=True).encode("ascii")
         return blake2b(blob, digest_size=16).digest()
 
 
 _AFFECTING = tuple(f.name for f in fields(Request) if f.compare and f.name not in ("key", "n"))
+_FLOATS = ("temperature", "top_p", "min_p")
 
 
 def _size(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from itc.backends.base import Capability, Completion, Request, Usage, Watch, byte_bound
 from itc.errors import BadResponse, CapabilityError
@@ -58,6 +59,9 @@ class FunctionBackend:
             raise BadResponse(
                 f"{self._name} returned {type(reply).__name__}; expected a Completion or a str."
             )
+        if not reply.text.isascii():
+            # The journal keeps UTF-8, which has no lone surrogates.
+            reply = replace(reply, text=reply.text.encode("utf-8", "replace").decode())
         if watch is not None:
             watch.prompt_tokens = reply.usage.prompt_tokens
             watch.follow(reply.text, reply.usage.completion_tokens, reply.token_logprobs)

@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from itc.errors import ConfigError, did_you_mean
 
 _SHORT = {
-    **{"-m": "--multirun", "-c": "--cfg", "-p": "--package", "-i": "--info", "-cd": "--config-dir"},
-    **{"-cn": "--config-name", "-sc": "--shell-completion", "-r": "--run"},
+    "-m": "--multirun",
+    "-c": "--cfg",
+    "-p": "--package",
+    "-i": "--info",
+    "-cd": "--config-dir",
+    "-cn": "--config-name",
+    "-sc": "--shell-completion",
+    "-r": "--run",
 }
 _PLAIN = ("--multirun", "--resolve", "--hydra-help", "--shell-completion", "--json", "--run")
 _VALUED = {
@@ -101,7 +107,9 @@ def _check(flags: dict[str, str | None]) -> None:
     for name, value in flags.items():
         choices = _VALUED.get(name)
         if choices and value not in choices:
-            raise ConfigError(f"{name} {value}: expected {', '.join(choices)}. {did_you_mean(value or '', choices)}")
+            raise ConfigError(
+                f"{name} {value}: expected {', '.join(choices)}. {did_you_mean(value or '', choices)}"
+            )
     doing = [f for f in (*_INSPECT, "--multirun", "--run") if f in flags]
     if len(doing) > 1:
         raise ConfigError(f"{' and '.join(doing)} exclude each other: expected one of them.")

@@ -62,7 +62,9 @@ def compose(arguments: Arguments) -> list[Composed]:
                     raise
                 raise known from None
     if not jobs and not arguments.inspects:
-        raise ConfigError("No job came of these overrides. Sweeps run in this process: leave hydra/launcher=basic.")
+        raise ConfigError(
+            "No job came of these overrides. Sweeps run in this process: leave hydra/launcher=basic."
+        )
     return jobs
 
 
@@ -76,9 +78,9 @@ def show(arguments: Arguments) -> int:
         compose(arguments)
     value: Any = {"text": told.getvalue()}
     if "--cfg" in arguments.flags:
-        import yaml
+        from omegaconf import OmegaConf
 
-        value = yaml.safe_load(told.getvalue())
+        value = OmegaConf.to_container(OmegaConf.create(told.getvalue()))
     sys.stdout.write(json.dumps(value) + "\n")
     return 0
 
@@ -154,8 +156,8 @@ def _check_resolvers(value: Any) -> None:
         for name, argument in _RESOLVER.findall(value):
             if name not in _RESOLVERS:
                 raise ConfigError(
-                    f"{value!r}: the resolver {name!r} is not for configurations of runs, which are to be the "
-                    f"same tomorrow. Expected one of {', '.join(_RESOLVERS)}."
+                    f"{value!r}: the resolver {name!r} is not for runs, which are to be the same "
+                    f"tomorrow. Expected one of {', '.join(_RESOLVERS)}."
                 )
             if name == "oc.env" and _SECRET.search(argument):
                 raise ConfigError(

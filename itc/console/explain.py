@@ -25,7 +25,6 @@ def explained(error: Exception, overrides: Sequence[str], folders: Sequence[Path
     """
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     if isinstance(error, ConfigError):
         return error
@@ -37,7 +36,7 @@ def explained(error: Exception, overrides: Sequence[str], folders: Sequence[Path
         return ConfigError(_composition(error, overrides, folders))
     if isinstance(error, OmegaConfBaseException):
         return ConfigError(_value(error))
-    if isinstance(error, YAMLError):
+    if type(error).__module__.startswith("yaml."):
         return ConfigError(f"A configuration file is not YAML: {_flat(str(error))}.")
     return None
 
@@ -65,12 +64,16 @@ def known_keys(overrides: Sequence[str], folders: Sequence[Path]) -> list[str]:
         return []
     groups = set(_groups(folders))
     chosen = [o for o in overrides if o.partition("=")[0].lstrip("+") in groups and "," not in o]
-    more = [f"hydra.searchpath=[{','.join(f'file://{f.resolve()}' for f in folders[1:])}]"] if folders[1:] else []
+    more = (
+        [f"hydra.searchpath=[{','.join(f'file://{f.resolve()}' for f in folders[1:])}]"]
+        if folders[1:]
+        else []
+    )
     for attempt in (chosen, []):
         try:
             with initialize_config_dir(str(folders[0]), version_base="1.3"):
                 config = OmegaConf.to_container(compose("config", [*attempt, *more]), throw_on_missing=False)
-        except Exception:  # noqa: S112, PERF203 - a suggestion is a courtesy: it must not hide the error itself
+        except Exception:  # noqa: S112 - a suggestion is a courtesy: it must not hide the error itself
             continue
         return [*groups, *_paths(config)]
     return sorted(groups)
@@ -96,8 +99,8 @@ def _grammar(override: str, message: str) -> str:
     reason = _flat(message.split("See https")[0]).rstrip(".")
     key, _, value = override.partition("=")
     return (
-        f"{override!r} cannot be read: {reason}. Expected KEY=VALUE; a value with spaces, commas, brackets or "
-        f"equals signs wants quotes of its own inside the shell's: {key}='\"{value}\"'."
+        f"{override!r} cannot be read: {reason}. Expected KEY=VALUE; a value with spaces, commas or brackets "
+        f"wants quotes of its own inside the shell's: {key}='\"{value}\"'."
     )
 
 

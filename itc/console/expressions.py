@@ -101,8 +101,8 @@ def _as_text(key: str, items: list[str], multirun: bool, beside: Iterable[str]) 
         )
     for override in beside:
         raise ConfigError(
-            f"{override} goes with a strategy chosen by its name, and strategy={items[0]!r} is an expression: "
-            "write its arguments inside, as in 'beam(n=16, m=4) >> vote()'."
+            f"{override} goes with a strategy chosen by its name, and {items[0]!r} is an expression: write "
+            "its arguments inside, as in 'beam(n=16, m=4) >> vote()'."
         )
     texts = [_called(item) if _OPTION.fullmatch(item) else item for item in items]
     return [f"{key}=expression", f"strategy.text={','.join(map(quote, texts))}"]

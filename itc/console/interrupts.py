@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruptible:
-    """While entered, a signal cancels the coroutine given to `run`, or raises KeyboardInterrupt outside it.
+    """While `installed`, a signal cancels the coroutine given to `run`, or raises KeyboardInterrupt outside.
 
     In a thread other than the main one signals are left alone.
     """
@@ -33,7 +33,8 @@ class Interruptible:
         self._task: asyncio.Task[Any] | None = None
 
     @contextlib.contextmanager
-    def __call__(self) -> Iterator[Interruptible]:
+    def installed(self) -> Iterator[Interruptible]:
+        """Take the signals until left."""
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
@@ -63,7 +64,7 @@ class Interruptible:
         finally:
             self._loop = self._task = None
 
-    def _signal(self, number: int, frame: FrameType | None) -> None:
+    def _signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the form of a handler
         if self.signalled:
             _end()
         self.signalled = True

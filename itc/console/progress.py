@@ -73,17 +73,16 @@ def _state(p: Progress, seconds: float) -> dict[str, Any]:
 @contextlib.contextmanager
 def _bar(shown: Shown) -> Iterator[Reporter]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich import progress as rich
 
     columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[told]}"),
+        rich.TimeElapsedColumn(),
+        rich.TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, told="")
 
         def report(state: Progress) -> None:
@@ -98,5 +97,6 @@ def _told(p: Progress) -> str:
     parts.append(f"{p.spent.tokens:,.0f} tokens")
     if p.billed.usd:
         parts.append(f"${p.billed.usd:.4f}")
-    parts += [f"{count} {name}" for name, count in (("failed", p.failed), ("truncated", p.truncated)) if count]
+    wrong = (("failed", p.failed), ("truncated", p.truncated))
+    parts += [f"{count} {name}" for name, count in wrong if count]
     return " · ".join(parts)

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from itc.console import tables
-from itc.console.arguments import Arguments, read
-from itc.console.compose import Composed, compose, show
+from itc.console.arguments import read
+from itc.console.compose import compose, show
 from itc.console.interrupts import Interruptible
-from itc.console.terminal import emit, say, warn
-from itc.errors import EXIT_INTERRUPTED, ItcError
 
 
 def run(words: list[str]) -> int:
     """``itc run``. The exit code; ItcError of a single job."""
-    from itc.console.work import Runner
-
-    return _command(words, lambda arguments, signals: Runner(arguments, signals).all)
+    return _command("run", words)
 
 
 def plan(words: list[str]) -> int:
     """``itc plan``. The exit code; ItcError of a single job."""
-    from itc.console.work import Planner
-
-    return _command(words, lambda arguments, signals: Planner(arguments, signals).all)
+    return _command("plan", words)
 
 
-def _command(
-    words: list[str], make: Callable[[Arguments, Interruptible], Callable[[list[Composed]], int]]
-) -> int:
+def _command(name: str, words: list[str]) -> int:
     arguments = read(words)
     if arguments.inspects:
         return show(arguments)
-    with Interruptible()() as signals:
-        return make(arguments, signals)(compose(arguments))
+    with Interruptible().installed() as signals:
+        jobs = compose(arguments)
+        # The runner is imported only once the overrides are known to compose.
+        from itc.console.work import KINDS, single, sweep
+
+        kind = KINDS[name](signals)
+        return (sweep if arguments.multirun else single)(kind, jobs, arguments)

@@ -41,7 +41,7 @@ def result(summary: Summary) -> None:
         rows.append(("accuracy (95 %)", percent(summary["accuracy"])))
         if summary["failed"]:
             rows.append(("  without failed", percent(summary["accuracy_without_errors"])))
-    if summary["oracle"] is not None and summary.get("widest", 2) > 1:
+    if summary["oracle"] is not None and summary["largest_population"] > 1:
         rows.append(("oracle, pass@N", percent(summary["oracle"])))
     rows += [(name, count) for name, count in _counts(summary)]
     rows += _costs(summary)
@@ -100,13 +100,14 @@ def _short(text: str | None) -> str:
     return flat if len(flat) <= 60 else flat[:59] + "…"
 
 
-SWEEP_HEAD = ("job", "accuracy (95 %)", "oracle", "prompt", "cached", "completion", "calls", "dollars", "seconds", "billed", "replayed")
+RUN_HEAD = (
+    *("job", "accuracy (95 %)", "oracle", "prompt", "cached", "completion", "calls", "dollars", "seconds"),
+    *("billed", "replayed"),
+)
 
 
-def sweep_row(name: str, job: Summary) -> tuple[str, ...]:
-    """A job of a sweep in one row."""
-    if "error" in job:
-        return (name, job["status"], *[""] * (len(SWEEP_HEAD) - 2))
+def run_row(name: str, job: Summary) -> tuple[str, ...]:
+    """A run of a sweep."""
     cost = job["cost"]
     return (
         name,
@@ -118,8 +119,23 @@ def sweep_row(name: str, job: Summary) -> tuple[str, ...]:
         amount(cost["calls"]),
         dollars(cost["usd"]) if cost["usd"] else "–",
         "–" if job["seconds"] is None else f"{job['seconds']:,.1f}",
-        amount(job["billed"].get("calls", 0)),
+        "finished before" if job["already_finished"] else amount(job["billed"].get("calls", 0)),
         amount(job["replayed_calls"]),
+    )
+
+
+PLAN_HEAD = ("job", "calls at most", "tokens at most", "dollars at most", "held calls")
+
+
+def plan_row(name: str, job: Summary) -> tuple[str, ...]:
+    """A plan of a sweep."""
+    worst = job["worst_case"]
+    return (
+        name,
+        amount(worst["calls"]),
+        amount(worst["tokens"]),
+        dollars(worst["usd"]),
+        "finished" if job["finished"] else amount(job["held_calls"]),
     )
 
 
@@ -161,8 +177,8 @@ def _held(summary: Summary) -> str:
     return f"{amount(summary['held_calls'])} calls, which are not paid for again"
 
 
-def job_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
-    """The overrides that tell a job from the others."""
-    told = [o for o in overrides if o.partition("=")[0].lstrip("+") in swept]
-    told = [o for o in told if o.lstrip("+") != "strategy=expression"] or list(overrides)
-    return " ".join(o.replace("strategy.text=", "strategy=") for o in told) or "default"
+def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
+    """For each job of a sweep the overrides that tell it from the others."""
+    told = [dict(o.replace("strategy.text=", "strategy=").partition("=")[::2] for o in job) for job in jobs]
+    varying = [key for key in told[0] if len({str(job.get(key)) for job in told}) > 1] or list(told[0])
+    return [" ".join(f"{key}={job[key]}" for key in varying if key in job) or "default" for job in told]

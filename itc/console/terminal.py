@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-Rows = Sequence[tuple[str, str]]
-
 
 def clean(text: str) -> str:
     """Without control characters; line breaks and tabs stay."""
@@ -46,11 +44,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=SIMPLE_HEAD if any(head) else None, show_header=any(head), pad_edge=False)
+    named = any(head)
+    grid = Table(box=SIMPLE_HEAD if named else None, show_header=named, pad_edge=False)
     for i, name in enumerate(head):
-        grid.add_column(name, justify="left" if i == 0 or not any(head) else "right", overflow="fold")
+        grid.add_column(
+            name,
+            justify="right" if named and i else "left",
+            style="" if named or i else "dim",
+            overflow="fold",
+        )
     for row in rows:
-        grid.add_row(*(Text(cell, style="dim" if i == 0 and not any(head) else "") for i, cell in enumerate(row)))
+        grid.add_row(*map(Text, row))
     Console(file=sys.stdout, highlight=False).print(grid)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Literal
 
 from itc.answers import rule as answer_rule
@@ -29,14 +30,14 @@ def jsonl(
     stop: list[str] | None = None,
     step_delimiter: str | None = None,
     licence: str = "unknown",
-    name: str = "jsonl",
+    label: str = "",
 ) -> Task:
     """Questions from a .jsonl, .jsonl.gz, .json or .parquet file.
 
     The question is the first of question, problem, prompt, input (or ``field``); the gold answer, where a row
     has one, the first of answer, gold, target (or ``answer_field``), as text or a number. Rows without an id
     are named by a hash of the question, a repetition by ``#2`` and so on. Two rows with one explicit id, and
-    any malformed row, are a TaskError.
+    any malformed row, are a TaskError. ``label`` names the task, by default after the file.
     """
     answer_rule(rule)
     if style not in _PROMPTS:
@@ -47,7 +48,7 @@ def jsonl(
     golds = [_gold(row, answer_field, path) for row in rows]
     ids = _ids(rows, questions, id_field, path)
     return Task(
-        name=name,
+        name=label or Path(path).name.split(".")[0] or "jsonl",
         examples=tuple(
             Example(prompt.problem(id_, question), gold, _plain(row, "level"), _text(row, "subject"))
             for id_, question, gold, row in zip(ids, questions, golds, rows, strict=True)

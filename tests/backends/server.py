@@ -252,7 +252,6 @@ class Server:
         await response.prepare(request)
         kind = fault.kind if fault else ""
         chat = call.path.endswith("chat/completions")
-        options = call.body.get("stream_options") or {}
         if chat:
             first = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
             await _send(response, {"choices": [first]})
@@ -274,15 +273,30 @@ class Server:
             choice: dict[str, Any] = {"index": 0, "finish_reason": None}
             choice |= {"delta": {"content": piece}} if chat else {"text": piece}
             choice["logprobs"] = self._logprobs(call, [token], [drawn.logprobs[i]])
-            event: dict[str, Any] = {"choices": [choice]}
-            if options.get("continuous_usage_stats"):
-                event["usage"] = self._usage(prompt, i + 1)
-            if self.dialect == "llama.cpp" and call.body.get("verbose"):
-                words = self._usage(prompt, 0)["prompt_tokens"]
-                event["__verbose"] = {"tokens_predicted": i + 1, "tokens_evaluated": words}
-            await _send(response, event)
+            await _send(response, {"choices": [choice], **self._so_far(call, self._usage(prompt, i + 1))})
         if kind == "sse truncated":
             return response
+        await self._end_stream(response, call, drawn, self._usage(prompt, len(drawn.tokens)), kind)
+        await response.write(b"data: [DONE]\n\n")
+        call.done = True
+        return response
+
+    def _so_far(self, call: Call, usage: dict[str, Any]) -> dict[str, Any]:
+        """What an event in the middle of a stream says of the counts."""
+        if (call.body.get("stream_options") or {}).get("continuous_usage_stats"):
+            return {"usage": usage}
+        if self.dialect != "llama.cpp":
+            return {}
+        if call.path == "/v1/completions" and call.body.get("verbose"):
+            made, asked = usage["completion_tokens"], usage["prompt_tokens"]
+            return {"__verbose": {"tokens_predicted": made, "tokens_evaluated": asked}}
+        cached = usage["prompt_tokens_details"]["cached_tokens"]
+        return {"timings": {"cache_n": cached, "prompt_n": usage["prompt_tokens"] - cached, "predicted_n": 1}}
+
+    async def _end_stream(
+        self, response: web.StreamResponse, call: Call, drawn: Drawn, usage: dict[str, Any], kind: str
+    ) -> None:
+        chat = call.path.endswith("chat/completions")
         last: dict[str, Any] = {"index": 0, **self._why(drawn)}
         last |= {"delta": {}} if chat else {"text": ""}
         if kind == "sse no finish":
@@ -290,15 +304,12 @@ class Server:
         end: dict[str, Any] = {"choices": [last]}
         if self.dialect == "llama.cpp" and call.body.get("verbose"):
             end["__verbose"] = self._verbose(drawn)
-        usage = self._usage(prompt, len(drawn.tokens))
         if self.dialect == "llama.cpp" and not chat:
             end["usage"] = usage
         await _send(response, end)
-        if options.get("include_usage") and kind != "no usage" and "usage" not in end:
+        asked = (call.body.get("stream_options") or {}).get("include_usage")
+        if asked and kind != "no usage" and "usage" not in end:
             await _send(response, {"choices": [], "usage": usage})
-        await response.write(b"data: [DONE]\n\n")
-        call.done = True
-        return response
 
     async def _raw(self, request: web.Request, fault: Fault, call: Call) -> web.StreamResponse | None:
         """Faults that need no draw."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-import random
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from itc.backends.base import Backend, Completion, Request, Usage, Watch
 from itc.backends.function import FunctionBackend
@@ -64,69 +60,6 @@ async def passes(n: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-# Identity
-
-
-TEXT = st.text('ab\n"\\∑', max_size=5)
-FRACTION = st.floats(0, 2, allow_nan=False)
-FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    "prompt": TEXT,
-    "key": st.integers(0, 9).map(lambda i: ROOT.fold(i)),
-    "system": TEXT,
-    "prefix": TEXT,
-    "prefix_ids": st.lists(st.integers(0, 200_000), max_size=3).map(tuple),
-    "temperature": FRACTION,
-    "top_p": FRACTION,
-    "top_k": st.integers(0, 99),
-    "min_p": FRACTION,
-    "max_tokens": st.integers(1, 4096),
-    "stop": st.lists(TEXT, max_size=3).map(tuple),
-    "step": TEXT,
-    "logprobs": st.booleans(),
-    "score_steps": st.none() | st.lists(TEXT, max_size=3).map(tuple),
-    "n": st.integers(1, 64),
-    "group": st.none() | st.integers(0, 9).map(lambda i: ROOT.fold("group", i)),
-    "index": st.integers(0, 255),
-}
-WITHOUT_EFFECT = {"n", "group", "index"}
-REQUEST_FIELDS = st.fixed_dictionaries(FIELDS)
-
-
-def test_every_field_of_a_request_is_examined_here() -> None:
-    assert set(FIELDS) == {f.name for f in dataclasses.fields(Request)}
-
-
-@settings(max_examples=7000, deadline=None)
-@given(REQUEST_FIELDS, st.one_of(*(st.tuples(st.just(f), values) for f, values in FIELDS.items())))
-def test_one_changed_field_gives_a_new_identity(old: dict[str, Any], change: tuple[str, Any]) -> None:
-    field, value = change
-    before, after = Request(**old), Request(**{**old, field: value})
-    rating = old["score_steps"] is not None
-    same = value == old[field] or field in WITHOUT_EFFECT or (field == "key" and rating)
-    assert (before.identity("model") == after.identity("model")) == same
-    assert len(after.identity("model")) == 16
-
-
-@settings(max_examples=1500, deadline=None)
-@given(REQUEST_FIELDS, st.randoms(use_true_random=False))
-def test_the_order_of_construction_does_not_change_an_identity(
-    values: dict[str, Any], order: random.Random
-) -> None:
-    names = list(values)
-    order.shuffle(names)
-    assert Request(**{f: values[f] for f in names}).identity("m") == Request(**values).identity("m")
-
-
-@settings(max_examples=1500, deadline=None)
-@given(REQUEST_FIELDS, TEXT, TEXT, TEXT, TEXT)
-def test_the_engine_and_the_watch_are_part_of_an_identity(
-    values: dict[str, Any], model: str, other_model: str, watch: str, other_watch: str
-) -> None:
-    request = Request(**values)
-    same = (model, watch) == (other_model, other_watch)
-    assert (request.identity(model, watch) == request.identity(other_model, other_watch)) == same
-
-
 def test_k_draws_that_differ_in_their_key_only_are_k_rows(journal: Journal) -> None:
     engine = Engine()
     backend = Journaled(engine.backend, journal)
@@ -144,9 +77,6 @@ def test_equal_ratings_share_a_row_whatever_their_keys(journal: Journal) -> None
         together(*(backend.generate(Request("p", ROOT.fold(i), score_steps=("a",))) for i in range(9)))
     )
     assert journal.draws == engine.calls == 1
-
-
-# Paid once
 
 
 def test_a_replay_is_the_same_draw_and_costs_nothing(tmp_path: Path) -> None:
@@ -354,9 +284,6 @@ def test_everyone_uses_the_draw_that_another_process_stored_first(journal: Journ
     assert drawn == theirs
     assert drawn.replayed
     assert backend.billed == Usage(3, 1, 2)
-
-
-# Watches and replay only
 
 
 class Short(Watch):

@@ -104,15 +104,15 @@ class Engine:
             + usage.cached_tokens * cached
             + usage.completion_tokens * completion
         )
-        self.sold += Cost(
-            calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, 0, money
-        )
+        self.sold += Cost(calls, usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens, 0, money)
 
     def reply(self, r: Request) -> Completion:
         """The draw, or the rating; a rating depends on the rated text alone."""
         prompt = self.prompt_bound(r)
         if r.score_steps is not None:
-            scores = tuple(Random("".join(r.score_steps[: i + 1])).random() for i in range(len(r.score_steps)))
+            scores = tuple(
+                Random("".join(r.score_steps[: i + 1])).random() for i in range(len(r.score_steps))
+            )
             return Completion(scores=scores, usage=Usage(prompt, 0, 0))
         shaping = (r.seed, r.prompt, r.system, r.prefix, r.temperature, r.top_p, r.max_tokens, r.step, r.stop)
         rng = Random(repr(shaping))

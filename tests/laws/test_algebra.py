@@ -6,6 +6,17 @@ import asyncio
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+
+from itc.algebra.control import Otherwise, route
+from itc.algebra.local import Chain
+from itc.algebra.parallel import Union, empty, race
+from itc.algebra.sequence import Pipeline, identity
+from itc.algebra.strategy import Strategy
+from itc.budget.cost import UNLIMITED, ZERO, Budget
+from itc.stages.extend import sample, step
+from itc.stages.score import score
+from itc.stages.select import top
+from itc.types import Population
 from laws.trees import (
     LOCAL,
     RATING,
@@ -22,17 +33,6 @@ from laws.trees import (
     trees,
     uncapped_trees,
 )
-
-from itc.algebra.control import Otherwise, route
-from itc.algebra.local import Chain
-from itc.algebra.parallel import Union, empty, race
-from itc.algebra.sequence import Pipeline, identity
-from itc.algebra.strategy import Strategy
-from itc.budget.cost import UNLIMITED, ZERO, Budget
-from itc.stages.extend import sample, step
-from itc.stages.score import score
-from itc.stages.select import top
-from itc.types import Population
 
 small = st.integers(0, 3)
 

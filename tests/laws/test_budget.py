@@ -7,23 +7,6 @@ from random import Random
 
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from laws.engine import Engine
-from laws.trees import (
-    Ran,
-    bound,
-    caps,
-    context,
-    holds_empty,
-    law,
-    law_always,
-    law_crowded,
-    law_merge,
-    law_never,
-    locals_,
-    root,
-    run,
-    trees,
-)
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.parallel import race
@@ -37,6 +20,22 @@ from itc.stages.resample import resample, reweight
 from itc.stages.score import score
 from itc.stages.select import top
 from itc.types import Population
+from laws.engine import Engine
+from laws.trees import (
+    Ran,
+    bound,
+    caps,
+    context,
+    holds_empty,
+    law,
+    law_always,
+    law_crowded,
+    law_merge,
+    locals_,
+    root,
+    run,
+    trees,
+)
 
 
 def assert_kept(ran: Ran, cap: Budget) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
 
 from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Strategy
@@ -12,6 +11,7 @@ from itc.budget.cost import Budget
 from itc.stages.extend import sample, step
 from itc.stages.score import score
 from itc.stages.select import top
+from laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
 
 jitters = st.integers(1, 10**6)
 
@@ -53,7 +53,9 @@ def test_of_fused_stages_whose_tokens_may_be_long(
     stages: list[Strategy], cap: Budget, jitter: int, width: int
 ) -> None:
     a = Pipeline.of(step(2), *stages)
-    assert run(a, cap, jitter=jitter, bytes_a_token=width).result() == run(a, cap, bytes_a_token=width).result()
+    assert (
+        run(a, cap, jitter=jitter, bytes_a_token=width).result() == run(a, cap, bytes_a_token=width).result()
+    )
 
 
 @law

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from laws.engine import PRICE, SAMPLING, Digits, Engine
 
 from itc.algebra.context import Context, Role, Shape, Trace
 from itc.algebra.control import route
@@ -29,6 +28,7 @@ from itc.stages.resample import SCHEMES, resample, reweight
 from itc.stages.score import score
 from itc.stages.select import distinct, top, vote
 from itc.types import Candidate, Population, Problem
+from laws.engine import PRICE, SAMPLING, Digits, Engine
 
 __all__ = ["parse"]
 

@@ -1,0 +1,91 @@
+"""``itc list``: the names that configurations and expressions may use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from itc.console.compose import config_folder
+from itc.console.terminal import emit, say, table
+from itc.errors import ConfigError, did_you_mean
+
+Found = dict[str, dict[str, str]]
+"""Section, name, what it takes and is."""
+
+
+def listing(words: list[str]) -> int:
+    """``itc list``."""
+    asked = [word for word in words if word != "--json"]
+    for word in asked:
+        if word not in _SECTIONS:
+            raise ConfigError(f"itc list has no section {word!r}. {did_you_mean(word, _SECTIONS)}")
+    found: Found = {name: _SECTIONS[name]() for name in asked or _SECTIONS}
+    if "--json" in words:
+        emit(found)
+        return 0
+    for i, (section, names) in enumerate(found.items()):
+        if i:
+            say()
+        table(("", ""), [(name, told) for name, told in sorted(names.items())], title=section)
+    return 0
+
+
+def _called(home: str) -> dict[str, str]:
+    import_module("itc.library")
+    from itc.algebra.registry import STRATEGIES
+
+    return {name: signature(f) for name in STRATEGIES if (f := STRATEGIES[name]).__module__.startswith(home)}
+
+
+def _strategies() -> dict[str, str]:
+    """What is no stage of the package's own: methods, operators and what others registered."""
+    stages = _called("itc.stages")
+    return {name: told for name, told in _called("").items() if name not in stages}
+
+
+def _stages() -> dict[str, str]:
+    return _called("itc.stages")
+
+
+def _scorers() -> dict[str, str]:
+    import_module("itc.library")
+    from itc.scorers.base import SCORERS
+
+    return {
+        name: " ".join((inspect.getdoc(s.f) or "").split("\n\n")[0].split()) for name, s in SCORERS.items()
+    }
+
+
+def _tasks() -> dict[str, str]:
+    from itc.tasks import loader, task_names
+
+    return {name: signature(loader(name)) for name in task_names()}
+
+
+def _configs() -> dict[str, str]:
+    groups = sorted(p for p in config_folder().iterdir() if p.is_dir() and p.name != "local")
+    return {
+        group.name: ", ".join(sorted(f.stem for f in group.glob("*.yaml") if not f.stem.startswith("_")))
+        for group in groups
+        if not group.name.startswith("_")
+    }
+
+
+def signature(f: Callable[..., Any]) -> str:
+    """The arguments of a function and their defaults, without the types."""
+    parts = []
+    for p in inspect.signature(f).parameters.values():
+        star = "*" if p.kind == p.VAR_POSITIONAL else "**" if p.kind == p.VAR_KEYWORD else ""
+        parts.append(star + (p.name if p.default is p.empty else f"{p.name}={p.default!r}"))
+    return f"({', '.join(parts)})"
+
+
+_SECTIONS: dict[str, Callable[[], dict[str, str]]] = {
+    "strategies": _strategies,
+    "stages": _stages,
+    "scorers": _scorers,
+    "tasks": _tasks,
+    "configs": _configs,
+}

@@ -1,0 +1,260 @@
+"""Doing what was composed: one job, or the jobs of a sweep one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from itc.config import Settings
+from itc.console import tables
+from itc.console.arguments import Arguments
+from itc.console.compose import Composed
+from itc.console.interrupts import Interruptible
+from itc.console.progress import Shown, progress
+from itc.console.terminal import clean, emit, say, table, warn
+from itc.errors import EXIT_INTERRUPTED, ItcError
+from itc.runs.job import Job
+from itc.runs.plan import plan
+from itc.runs.rows import Result
+from itc.runs.runner import execute
+from itc.runs.store import RunDirectory
+from itc.tasks import Task
+
+Summary = dict[str, Any]
+
+
+class Kind(Protocol):
+    """What is done with a job: run it, or plan it."""
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """Columns of a sweep's table."""
+
+    def do(self, job: Job, composed: Composed, arguments: Arguments) -> Summary:
+        """Do it. Plain values, for a table or as JSON. ItcError; KeyboardInterrupt."""
+
+    def show(self, summary: Summary) -> None:
+        """Print one job on its own."""
+
+    def row(self, name: str, summary: Summary) -> tuple[str, ...]:
+        """One job of a sweep."""
+
+    def stopped(self, job: Job) -> Summary:
+        """Where an interrupted job stands."""
+
+
+class Running:
+    """`Kind` of ``itc run``."""
+
+    head: tuple[str, ...] = tables.RUN_HEAD
+
+    def __init__(self, signals: Interruptible) -> None:
+        self._signals = signals
+        self._shown = Shown()
+
+    def do(self, job: Job, composed: Composed, arguments: Arguments) -> Summary:  # noqa: ARG002
+        """Run it to its end."""
+        self._shown.last = None
+        finished = RunDirectory(job.directory).manifest().get("status") == "finished"
+        with progress(self._shown) as report:
+            result = self._signals.run(execute(job, report))
+        return {
+            **result.summary(),
+            "already_finished": finished,
+            "largest_population": max((r.population for r in result.rows), default=0),
+            "answers": _answers(result),
+        }
+
+    def show(self, summary: Summary) -> None:
+        """The table, and the answers where nothing else says how good they are."""
+        if summary["already_finished"]:
+            say("This run was finished before: nothing was done, and nothing was spent.")
+        tables.result(summary)
+        tables.answers(summary)
+
+    def row(self, name: str, summary: Summary) -> tuple[str, ...]:
+        """Accuracy and costs."""
+        return tables.run_row(name, summary)
+
+    def stopped(self, job: Job) -> Summary:
+        """How many problems were done."""
+        done = self._shown.last.done if self._shown.last else 0
+        problems = len(job.task.examples)
+        warn(f"stopped after {done} of {problems} problems; the same command resumes")
+        return {"status": "interrupted", "done": done, "problems": problems, "run": str(job.directory)}
+
+
+def _answers(result: Result) -> list[dict[str, Any]]:
+    return [
+        {
+            "problem": r.problem,
+            "answer": r.answer,
+            "correct": r.correct,
+            "truncated": r.truncated,
+            "error": r.error,
+        }
+        for r in result.rows
+    ]
+
+
+class Planning:
+    """`Kind` of ``itc plan``."""
+
+    head: tuple[str, ...] = tables.PLAN_HEAD
+
+    def __init__(self, signals: Interruptible) -> None:
+        self._signals = signals
+
+    def do(self, job: Job, composed: Composed, arguments: Arguments) -> Summary:
+        """Bound it, and look into the journal."""
+        found = self._signals.run(plan(job)).summary()
+        return {
+            **found,
+            "config": composed.config,
+            "yaml": composed.yaml,
+            "command": arguments.command("run"),
+        }
+
+    def show(self, summary: Summary) -> None:
+        """Configuration, worst case, holdings and the command that runs it."""
+        say(summary["yaml"])
+        tables.plan(summary)
+        say()
+        say(f"to run it:  {summary['command']}")
+
+    def row(self, name: str, summary: Summary) -> tuple[str, ...]:
+        """Worst cases."""
+        return tables.plan_row(name, summary)
+
+    def stopped(self, job: Job) -> Summary:
+        """Nothing was begun."""
+        warn("interrupted")
+        return {"status": "interrupted", "run": str(job.directory)}
+
+
+KINDS: dict[str, type[Running] | type[Planning]] = {"run": Running, "plan": Planning}
+
+
+class Jobs:
+    """Builds jobs; tasks with the same content are kept once."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[tuple[str, int], Task] = {}
+
+    def build(self, composed: Composed) -> Job:
+        """The job, checked as far as it can be before anything is spent. ItcError."""
+        if composed.error is not None:
+            raise composed.error
+        job = Settings.read(composed.config).job(composed.yaml)
+        job.check()
+        _warn_of_backslashes(job)
+        kept = self._tasks.setdefault((job.task.sha256, len(job.task.examples)), job.task)
+        return replace(job, task=kept) if kept == job.task else job
+
+
+def _warn_of_backslashes(job: Job) -> None:
+    sampling = job.engines["policy"].sampling
+    given = [*sampling.stop, *([sampling.step] if sampling.step else [])]
+    if wrong := [text for text in given if "\\n" in text]:
+        warn(
+            f"warning: {wrong[0]!r} holds a backslash and an n, not a line break, which the model will hardly "
+            "write. In bash a line break is typed as in model.step=$'\"\\n\"'."
+        )
+    if "\\\\n" in str(job.strategy):
+        warn(
+            "warning: a text in the strategy holds a backslash and an n, not a line break: write '\\n' with "
+            "one backslash."
+        )
+
+
+def single(kind: Kind, jobs: Sequence[Composed], arguments: Arguments) -> int:
+    """One job. ItcError when it fails."""
+    job = Jobs().build(jobs[0])
+    try:
+        summary = kind.do(job, jobs[0], arguments)
+    except KeyboardInterrupt:
+        stopped = kind.stopped(job)
+        if arguments.json:
+            emit(stopped)
+        return EXIT_INTERRUPTED
+    if arguments.json:
+        emit(summary)
+    else:
+        kind.show(summary)
+    return 0
+
+
+def sweep(kind: Kind, jobs: Sequence[Composed], arguments: Arguments) -> int:
+    """Every job; those that cannot run are reported before the first one is begun. The exit code is that of
+    the first failure.
+    """
+    names = tables.job_names([job.overrides for job in jobs])
+    done: list[Summary | None] = [None] * len(jobs)
+    code = 0
+    builder = Jobs()
+    built: list[Job | None] = []
+    for i, composed in enumerate(jobs):
+        try:
+            built.append(builder.build(composed))
+        except ItcError as error:
+            built.append(None)
+            done[i] = _failure(error, _place(i, jobs, names))
+            code = code or error.exit_code
+    fail_fast = any(composed.fail_fast for composed in jobs)
+    for i, job in enumerate(built):
+        if job is None or (fail_fast and code):
+            continue
+        try:
+            done[i] = kind.do(job, jobs[i], arguments)
+        except ItcError as error:
+            done[i] = _failure(error, _place(i, jobs, names))
+            code = code or error.exit_code
+        except KeyboardInterrupt:
+            done[i] = kind.stopped(job)
+            code = EXIT_INTERRUPTED
+            break
+        else:
+            _tell(kind, _place(i, jobs, names), done[i] or {}, arguments)
+    _finish(kind, names, jobs, done, arguments)
+    return code
+
+
+def _place(i: int, jobs: Sequence[Composed], names: Sequence[str]) -> str:
+    return f"[{i + 1}/{len(jobs)}] {names[i]}"
+
+
+def _failure(error: ItcError, place: str) -> Summary:
+    warn(f"{place}: {type(error).__name__}: {error}")
+    told = {"type": type(error).__name__, "message": clean(str(error)), "exit_code": error.exit_code}
+    return {"status": "failed", "error": told}
+
+
+def _tell(kind: Kind, place: str, summary: Summary, arguments: Arguments) -> None:
+    cells = [
+        f"{name} {cell}"
+        for name, cell in list(zip(kind.head, kind.row("", summary), strict=True))[1:]
+        if cell not in ("", "–")
+    ]
+    (warn if arguments.json else say)(f"{place}: {', '.join(cells)}")
+
+
+def _finish(
+    kind: Kind,
+    names: Sequence[str],
+    jobs: Sequence[Composed],
+    done: Sequence[Summary | None],
+    arguments: Arguments,
+) -> None:
+    summaries = [summary or {"status": "not run"} for summary in done]
+    if arguments.json:
+        emit([{"overrides": list(c.overrides), **s} for c, s in zip(jobs, summaries, strict=True)])
+        return
+    rows = []
+    for name, summary in zip(names, summaries, strict=True):
+        if summary.get("status") in ("failed", "interrupted", "not run"):
+            rows.append((name, str(summary["status"]), *[""] * (len(kind.head) - 2)))
+        else:
+            rows.append(kind.row(name, summary))
+    say()
+    table(kind.head, rows)

@@ -1,0 +1,173 @@
+"""A call is paid for once: crash anywhere, run again on the same journal, and nothing is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from itc.algebra.parallel import race
+from itc.algebra.strategy import Strategy
+from itc.backends.base import Completion, Middleware, Request, Watch
+from itc.backends.journal import Journal, Journaled
+from itc.budget.cost import UNLIMITED, ZERO, Budget
+from itc.stages.extend import sample, step
+from laws.engine import Crash, Engine
+from laws.trees import Memory, Ran, bound, caps, context, law, law_always, root, trees
+
+
+class Remembering(Middleware):
+    """A journal in memory, without what makes the real one durable: the law is the same."""
+
+    def __init__(self, inner: Engine, held: dict[bytes, bytes]) -> None:
+        super().__init__(inner)
+        self.held = held
+
+    async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
+        key = request.identity(self.fingerprint)
+        if key in self.held:
+            held = Completion.load(self.held[key])
+            if watch is not None:
+                watch.prompt_tokens = held.usage.prompt_tokens
+                watch.follow(held.text, held.usage.completion_tokens)
+            return held
+        done = await self.inner.generate(request, watch)
+        self.held.setdefault(key, done.dump())
+        return done
+
+
+class File:
+    """Decisions of a real journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.journal.get_decision(key)
+
+    async def put(self, key: bytes, value: bytes) -> None:
+        await self.journal.put_decision(key, value)
+
+
+def attempt(
+    a: Strategy, cap: Budget, held: dict[bytes, bytes], decisions: Memory, **options: object
+) -> Ran | None:
+    """A run on a journal in memory; None if it crashed."""
+    engine = Engine(**options)  # type: ignore[arg-type]
+    ctx = context(cap, Remembering(engine, held), decisions)
+    try:
+        out = asyncio.run(_go(a, ctx))
+    except Crash:
+        return None
+    return Ran(out, ctx.account, ctx.trace, engine)
+
+
+async def _go(a: Strategy, ctx: object) -> object:
+    return await a(root(), ctx)  # type: ignore[arg-type]
+
+
+@law
+@given(trees, caps | st.just(UNLIMITED), st.integers(0, 12), st.integers(0, 99))
+def test_a_resumed_run_is_the_same_run(a: Strategy, cap: Budget, after: int, jitter: int) -> None:
+    whole = attempt(a, cap, {}, Memory())
+    assert whole is not None
+    held: dict[bytes, bytes] = {}
+    decisions = Memory()
+    attempt(a, cap, held, decisions, crash_after=after, jitter=jitter)
+    paid = len(held)
+    again = attempt(a, cap, held, decisions)
+    assert again is not None
+    assert again.result() == whole.result()
+    assert sum(again.trace.spent.values(), ZERO) == again.spent
+    assert len(held) - paid == len({r.identity("laws") for r in again.engine.asked})
+    third = attempt(a, cap, held, decisions, crash_after=0)
+    assert third is not None
+    assert third.result() == whole.result()
+    assert third.billed == ZERO
+
+
+files = count()
+
+
+@law
+@given(a=trees, cap=caps | st.just(UNLIMITED), after=st.integers(0, 12))
+def test_a_run_resumed_from_a_file_is_the_same_run(
+    tmp_path_factory: pytest.TempPathFactory, a: Strategy, cap: Budget, after: int
+) -> None:
+    assume(bound(a)[0].calls <= 40)
+    path = tmp_path_factory.getbasetemp() / f"journal-{next(files)}.sqlite"
+    sold = ZERO
+
+    def go(**options: object) -> Ran | None:
+        nonlocal sold
+        engine = Engine(**options)  # type: ignore[arg-type]
+        with Journal.open(path) as journal:
+            backend = Journaled(engine, journal)
+            ctx = context(cap, backend, File(journal))
+            try:
+                out = asyncio.run(_go(a, ctx))
+            except Crash:
+                out = None
+            assert (
+                journal.draws == len(stored := {r.identity("laws") for r in asked + engine.asked})
+                or not stored
+            )
+            asked.extend(engine.asked)
+        sold += engine.sold
+        assert ctx.account.held == ZERO
+        assert sum(ctx.trace.billed.values(), ZERO) == engine.sold or out is None
+        return None if out is None else Ran(out, ctx.account, ctx.trace, engine)
+
+    asked: list[Request] = []
+    try:
+        go(crash_after=after, jitter=3)
+        again, third = go(), go(crash_after=0)
+    finally:
+        path.unlink()
+    assert again is not None
+    assert third is not None
+    whole = attempt(a, cap, {}, Memory())
+    assert whole is not None
+    assert again.result() == whole.result() == third.result()
+    assert third.billed == ZERO
+    assert len({r.identity("laws") for r in asked}) == len(asked) == sold.calls
+
+
+@law
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.booleans())
+def test_a_race_once_won_stays_won(slow: int, fast: int, tokens: int, capped: bool) -> None:
+    """Timing decides the first time; afterwards the record does, the cost of the losers included."""
+    cap = Budget(sequential_tokens=tokens + 30) if capped else UNLIMITED
+    contest = race(step(temperature=0.5) ** 3, step(temperature=0.25), accept=law_always) >> sample() ** 2
+
+    def delay(which: int) -> object:
+        return lambda r: which if r.temperature == 0.25 else 0
+
+    held: dict[bytes, bytes] = {}
+    decisions = Memory()
+    first = attempt(contest, cap, held, decisions, delay=delay(slow), caches=False)
+    second = attempt(contest, cap, held, decisions, delay=delay(fast), caches=False)
+    assert first is not None
+    assert second is not None
+    assert second.result() == first.result()
+    assert second.billed == ZERO
+
+
+@law
+@given(trees, st.integers(1, 3))
+def test_strategies_that_share_a_prefix_share_its_draws(a: Strategy, n: int) -> None:
+    held: dict[bytes, bytes] = {}
+    assert attempt(sample(n) >> a, UNLIMITED, held, Memory()) is not None
+    more = attempt(sample(n), UNLIMITED, held, Memory(), crash_after=0)
+    assert more is not None
+    assert more.billed == ZERO
+    assert more.spent.calls == n
+
+
+def test_the_journal_is_a_file(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "journal.sqlite") as journal:
+        assert journal.draws == 0
