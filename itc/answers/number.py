@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 MAX_DIGITS = 300
 """Longer digit strings are not numbers here: nobody's answer has them, and conversion is quadratic."""
@@ -30,6 +31,7 @@ class Number:
     """Normal form: ``1000``, ``0.5``, ``1/2`` (lowest terms). Equal texts mean equal numbers."""
 
 
+@lru_cache(1 << 16)
 def parse_number(text: str) -> Number | None:
     """The number that ``text`` is, or None: ``-1,000.50``, ``.5``, ``2e3``, ``3/4``, ``\\frac{3}{4}``.
 

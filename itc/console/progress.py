@@ -72,8 +72,8 @@ def _state(p: Progress, seconds: float) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _bar(shown: Shown) -> Iterator[Reporter]:
-    from rich.console import Console
     from rich import progress as rich
+    from rich.console import Console
 
     columns = (
         rich.BarColumn(),

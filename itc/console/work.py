@@ -158,8 +158,8 @@ def _warn_of_backslashes(job: Job) -> None:
     given = [*sampling.stop, *([sampling.step] if sampling.step else [])]
     if wrong := [text for text in given if "\\n" in text]:
         warn(
-            f"warning: {wrong[0]!r} holds a backslash and an n, not a line break, which the model will hardly "
-            "write. In bash a line break is typed as in model.step=$'\"\\n\"'."
+            f"warning: {wrong[0]!r} holds a backslash and an n, not a line break, which no model writes "
+            "by itself. In bash a line break is typed as in model.step=$'\"\\n\"'."
         )
     if "\\\\n" in str(job.strategy):
         warn(

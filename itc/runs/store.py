@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
@@ -117,8 +117,9 @@ def _parquet(rows: Sequence[Any], kind: type) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist([asdict(r) for r in rows], schema=_schema(kind)), sink)
+    sink, schema = pa.BufferOutputStream(), _schema(kind)
+    columns = [pa.array([getattr(r, f.name) for r in rows], f.type) for f in schema]
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), sink)
     return bytes(sink.getvalue())
 
 
