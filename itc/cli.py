@@ -111,6 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error, "--json" in arguments)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+        if "--json" in arguments:
+            print(json.dumps({"status": "interrupted"}))
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader went away (`itc list | head`): keep the interpreter from saying so at its exit.
@@ -127,7 +129,9 @@ def _dispatch(arguments: list[str]) -> int:
     if name in ("--version", "-V"):
         name = "version"
     if name in ("-sc", "--shell-completion"):
-        # What a shell calls while it completes: it knows no commands.
+        if (words := _completing()) is not None:
+            print(" ".join(words))
+            return 0
         name, rest = "run", arguments
     if name not in COMMANDS:
         raise ConfigError(f"itc has no command {name!r}. {did_you_mean(name, COMMANDS)} Try itc --help.")
@@ -136,6 +140,21 @@ def _dispatch(arguments: list[str]) -> int:
         print(command.help())
         return 0
     return command.load()(rest)
+
+
+def _completing() -> list[str] | None:
+    """The commands that the line being typed may mean; None where it is past its command, of which Hydra,
+    which completes the rest, is not to know.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
+        return [c for c in COMMANDS if c.startswith("".join(words[1:]))] if words else None
+    if words[1] not in ("run", "plan"):
+        return []
+    rest = [word for word in words[2:] if word != "--json"]
+    os.environ["COMP_LINE"] = " ".join([words[0], *rest]) + " " * (line.endswith(" ") or not rest)
+    return None
 
 
 def _overview() -> str:

@@ -11,10 +11,11 @@ from yarl import URL
 
 from itc.backends import probe
 from itc.backends.base import TEMPLATE_TOKENS, Capability, Completion, Request, Usage, Watch, byte_bound
+from itc.backends.reply import read
 from itc.backends.stream import Draw
 from itc.backends.template import ChatTemplate, load_template
 from itc.backends.transport import Secret, Transport
-from itc.backends.wire import Api, Continuation, UsagePolicy, Wire, payload, read
+from itc.backends.wire import Api, Continuation, UsagePolicy, Wire, payload
 from itc.errors import CapabilityError, ConfigError
 from itc.keys import Key
 
@@ -89,6 +90,10 @@ class OpenAIConfig:
             raise ConfigError(
                 "model.chat_template goes with model.api=completions; with chat the server has it."
             )
+        try:
+            orjson.dumps(self.extra_body)
+        except orjson.JSONEncodeError as error:
+            raise ConfigError(f"model.extra_body: expected values that JSON can hold ({error}).") from None
         if taken := sorted(_OWNED & self.extra_body.keys()):
             raise ConfigError(
                 f"model.extra_body sets {', '.join(taken)}, which itc sets itself. "
@@ -202,14 +207,20 @@ class OpenAIBackend:
         CapabilityError when a need is not met or the model is not served; ConfigError when it has to be
         named; BackendError when the server cannot be asked.
         """
+        c = self.config
         models = await probe.served(self._transport)
-        self._name = probe.choose(models, self.config.name, self.config.base_url)
+        self._name = probe.choose(models, c.name, c.base_url)
         self.dialect = await probe.identify(self._transport, models)
         self._wire = self._wired()
-        if self.dialect is probe.VLLM and not await probe.offers(self._transport, self._path):
-            other = "chat" if self.config.api == "completions" else "completions"
+        if c.continuation == "prefill" and self.dialect.continuation == "continue_final_message":
             raise CapabilityError(
-                f"{self.config.base_url} has no /{self._path} for {self._name}. Set model.api={other}, or "
+                f"model.continuation=prefill: {self.dialect.name} closes an unfinished message and begins a "
+                f"new turn. Set model.continuation=auto."
+            )
+        if self.dialect is probe.VLLM and not await probe.offers(self._transport, self._path):
+            other = "chat" if c.api == "completions" else "completions"
+            raise CapabilityError(
+                f"{c.base_url} has no /{self._path} for {self._name}. Set model.api={other}, or "
                 f"serve the model as a generator."
             )
         self._logprobs = self.dialect.logprobs or ("logprobs" in needs and await self._draws_logprobs())
@@ -231,7 +242,7 @@ class OpenAIBackend:
             neutral=d.neutral,
             says_eos=d.says_eos,
             verbose=d.verbose,
-            echoes_prefill=d.echoes_prefill,
+            lists_tokens=d.lists_tokens,
             live_usage=d.live_usage,
             where=f"{c.base_url.rstrip('/')}/{self._path}",
         )

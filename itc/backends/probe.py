@@ -27,10 +27,12 @@ class Dialect:
     """Whether it is known to give them; an unknown server is asked by a draw."""
     says_eos: bool = False
     verbose: bool = False
-    echoes_prefill: bool = False
+    lists_tokens: bool = False
     live_usage: bool = False
     aborts_streams_only: bool = False
-    """Whether it goes on with a draw after the client has gone, unless it streams."""
+    """Whether it goes on with a draw after the client has gone, unless it streams.
+
+    Streaming also keeps llama.cpp from repeating an unfinished chat message before the draw."""
     honest_n: bool = True
     """Whether the usage of several draws in one call counts them all."""
 
@@ -43,6 +45,7 @@ VLLM = Dialect(
     {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0},
     logprobs=True,
     says_eos=True,
+    lists_tokens=True,
     live_usage=True,
 )
 SGLANG = Dialect(
@@ -59,7 +62,6 @@ LLAMA = Dialect(
     {"top_k": 0, "min_p": 0.0},
     logprobs=True,
     verbose=True,
-    echoes_prefill=True,
     aborts_streams_only=True,
     honest_n=False,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from itc.backends.base import Completion, Request, Usage, Watch
-from itc.backends.wire import Wire, check_logprobs, count, ending, logprobs, parsed, shown, spoken
+from itc.backends.reply import check_logprobs, count, ending, logprobs, parsed, shown, spoken
+from itc.backends.wire import Wire
 from itc.errors import BadResponse, Unreachable
 from itc.types import Finish
 
@@ -126,7 +127,7 @@ class Draw:
         if usage is None:
             usage = Usage(self._prompt, 0, self.request.max_tokens)
         done = self._made(text, finish, usage)
-        check_logprobs(self.wire, self.request, done, usage.completion_tokens)
+        check_logprobs(self.wire, self.request, done)
         return done
 
     def _known(self) -> Usage:

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -24,6 +23,10 @@ KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before the 5 s after which uvicorn drops them: reusing one that the server
 is closing at that moment loses a call."""
 _LARGE_BODY = 2**20
+"""Bytes from which aiohttp warns of a plain body."""
+_SECRET_LENGTH = 12
+"""Characters from which a key is one: local servers are given words such as EMPTY, which drawn text may
+hold and must keep."""
 _NOT_REUSED = {"Connection": "close"}
 STREAMED = Answer(200)
 """Stands for an event stream that was taken."""
@@ -49,16 +52,24 @@ class Secret:
         return key
 
 
-class _Announced(aiohttp.BytesPayload):
-    """A request body that says when it has been written."""
+class _Body(aiohttp.payload.Payload):
+    """A request body of any size that says when it has been written."""
 
-    def __init__(self, body: bytes, sent: Callable[[], None]) -> None:
+    def __init__(self, body: bytes, sent: Callable[[], None] | None) -> None:
         super().__init__(body, content_type="application/json")
+        self._size = len(body)
         self._sent = sent
 
-    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
-        await super().write_with_length(writer, content_length)
-        self._sent()
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: Any) -> None:
+        await writer.write(self._value)
+        if self._sent is not None:
+            self._sent()
+
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002
+        await self.write(writer)
 
 
 class Transport:
@@ -72,24 +83,24 @@ class Transport:
         self.deadline = deadline
         self.key_env = secret.env
         self._secret = secret
-        self._key = ""
+        self._hidden = b""
         self._session: aiohttp.ClientSession | None = None
         self._urls: dict[str, URL] = {}
 
-    def _connected(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
-            self._key = self._secret.value()
-            # Bodies are small and latency counts, so compression is not asked for.
-            headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-            if self._key:
-                headers["Authorization"] = f"Bearer {self._key}"
-            self._session = aiohttp.ClientSession(
-                # How many calls are in flight is the business of `Limit`.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=headers,
-            )
+    def _connect(self) -> aiohttp.ClientSession:
+        key = self._secret.value()
+        self._hidden = key.encode() if len(key) >= _SECRET_LENGTH else b""
+        # Bodies are small and latency counts, so compression is not asked for.
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        self._session = aiohttp.ClientSession(
+            # How many calls are in flight is the business of `Limit`.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+        )
         return self._session
 
     def _url(self, path: str) -> URL:
@@ -99,17 +110,17 @@ class Transport:
 
     async def close(self) -> None:
         """Close every connection; a call in flight fails."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def _redacted(self, blob: bytes) -> bytes:
         # Where the bytes come in, before anything is cut out of them: a server may echo the key.
-        return blob.replace(self._key.encode(), b"[key]") if self._key else blob
+        return blob.replace(self._hidden, b"[key]") if self._hidden else blob
 
     async def post(self, path: str, body: bytes) -> bytes:
         """The body of the JSON answer (status 200)."""
-        answer = await self._call("POST", path, BytesIO(body) if len(body) > _LARGE_BODY else body)
+        answer = await self._call("POST", path, _Body(body, None) if len(body) > _LARGE_BODY else body)
         if answer.status != 200 or "json" not in answer.type.lower():
             raise self._refused(path, answer, "JSON")
         return answer.body
@@ -125,7 +136,7 @@ class Transport:
 
         The connection is closed unless the server had finished: that is what aborts the work upstream.
         """
-        answer = await self._call("POST", path, _Announced(body, sent), take)
+        answer = await self._call("POST", path, _Body(body, sent), take)
         if answer is not STREAMED:
             raise self._refused(path, answer, "an event stream")
 
@@ -149,7 +160,7 @@ class Transport:
         clock = asyncio.timeout(seconds)
         try:
             async with clock:
-                session = self._connected()
+                session = self._session or self._connect()
                 response = await session.request(
                     method, self._url(path), data=data, headers=headers, allow_redirects=False
                 )
@@ -183,9 +194,13 @@ class Transport:
                 size = _checked(size + len(chunk))
                 pieces.append(chunk)
             body = b"".join(pieces)
-        kind = self._redacted(headers.get("Content-Type", "").encode()).decode()
+        body = self._redacted(body)
+        kind = headers.get("Content-Type", "")
+        if response.status == 200 and kind == "application/json":
+            return Answer(200, kind, body)
+        kind = self._redacted(kind.encode("utf-8", "replace")).decode()
         after = headers.get("Retry-After", "")
-        return Answer(response.status, kind, self._redacted(body), after, headers.get("Date", ""))
+        return Answer(response.status, kind, body, after, headers.get("Date", ""))
 
     async def _follow(self, response: aiohttp.ClientResponse, take: Callable[[bytes], bool]) -> None:
         size = 0

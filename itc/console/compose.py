@@ -21,6 +21,7 @@ from itc.errors import ConfigError, ItcError
 
 _RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:\s*([^,}]*)")
 _RESOLVERS = ("oc.env", "oc.select", "oc.decode", "oc.create", "oc.dict.keys", "oc.dict.values", "hydra")
+_TARGET = "_target_"
 _SECRET = re.compile(r"key|token|secret|passw|credential", re.IGNORECASE)
 
 
@@ -48,12 +49,13 @@ def compose(arguments: Arguments) -> list[Composed]:
     """The configuration of each job, in Hydra's order. Where the arguments only ask to see the configuration,
     it is printed and the list is empty. ConfigError for anything that does not compose.
     """
+    _check_code(arguments)
     overrides = rewrite(arguments.overrides, arguments.multirun)
     with tempfile.TemporaryDirectory(prefix="itc-") as folder:
         # Hydra's sweeper leaves a file behind; not in the user's folder.
-        sweep = [f"hydra.sweep.dir={quote(folder)}"] if arguments.multirun else []
+        hydra = [f"hydra.sweep.dir={quote(folder)}"] if arguments.multirun else []
         jobs: list[Composed] = []
-        with _as_hydra_wants([*arguments.for_hydra(), *overrides, *sweep]):
+        with _as_hydra_wants([*arguments.for_hydra(), *overrides, *hydra]):
             try:
                 _hydra_main(jobs)
             except Exception as error:
@@ -140,9 +142,34 @@ def _composed(cfg: Any) -> Composed:
     if any(o.lstrip("+") == "strategy=expression" for o in overrides):
         # The expression is the whole strategy: an experiment's arguments of another do not linger.
         plain["strategy"] = {key: plain["strategy"].get(key) for key in ("name", "text")}
-    fail_fast = bool(plain.pop("fail_fast", False))
+    fail_fast = plain.pop("fail_fast", False)
+    if not isinstance(fail_fast, bool):
+        return Composed(overrides, error=ConfigError(f"fail_fast={fail_fast!r}: expected true or false."))
     yaml = OmegaConf.to_yaml(OmegaConf.create(plain))
     return Composed(overrides, plain, yaml, fail_fast=fail_fast)
+
+
+def _check_code(arguments: Arguments) -> None:
+    """ConfigError where a configuration names code, which Hydra itself would call (``hydra.callbacks``)."""
+    from omegaconf import OmegaConf
+
+    for override in arguments.overrides:
+        if _TARGET in override:
+            raise ConfigError(f"{override!r}: a configuration names no code. Leave {_TARGET} out.")
+    own = Path(arguments.config_dir) if arguments.config_dir else None
+    for file in sorted(own.rglob("*.yaml")) if own else ():
+        try:
+            read = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+        except Exception:  # noqa: S112 - Hydra says what is wrong with a file, if it is asked for
+            continue
+        if _has_target(read):
+            raise ConfigError(f"{file}: a configuration names no code. Leave {_TARGET} out.")
+
+
+def _has_target(value: Any) -> bool:
+    if isinstance(value, dict):
+        return _TARGET in value or any(map(_has_target, value.values()))
+    return isinstance(value, list) and any(map(_has_target, value))
 
 
 def _check_resolvers(value: Any) -> None:

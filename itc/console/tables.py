@@ -88,11 +88,12 @@ def answers(summary: Summary) -> None:
     """The first answers, where there is no gold to compare them with."""
     if summary["accuracy"] is not None:
         return
+    say()
     told = summary["answers"][:_SHOWN_ANSWERS]
     rows = [(a["problem"], _short(a["answer"]), "truncated" if a["truncated"] else "") for a in told]
     table(("problem", "answer", ""), rows)
     if len(summary["answers"]) > len(told):
-        say(f"… {len(summary['answers']) - len(told)} more: candidates.parquet and --json have them all.")
+        say(f"… {len(summary['answers']) - len(told)} more: rows.parquet and --json have them all.")
 
 
 def _short(text: str | None) -> str:
@@ -101,26 +102,27 @@ def _short(text: str | None) -> str:
 
 
 RUN_HEAD = (
-    *("job", "accuracy (95 %)", "oracle", "prompt", "cached", "completion", "calls", "dollars", "seconds"),
-    *("billed", "replayed"),
+    *("job", "accuracy % (95 %)", "oracle %", "prompt", "cached", "completion", "calls", "dollars"),
+    *("seconds", "billed", "replayed"),
 )
+"""Tokens by kind; billed and replayed count calls."""
 
 
 def run_row(name: str, job: Summary) -> tuple[str, ...]:
     """A run of a sweep."""
-    cost = job["cost"]
+    cost, finished = job["cost"], job["already_finished"]
     return (
         name,
-        percent(job["accuracy"]),
-        "–" if job["oracle"] is None else f"{100 * job['oracle']['mean']:.1f} %",
+        percent(job["accuracy"]).replace(" %", ""),
+        "–" if job["oracle"] is None else f"{100 * job['oracle']['mean']:.1f}",
         amount(cost["prompt_tokens"]),
         amount(cost["cached_tokens"]),
         amount(cost["completion_tokens"]),
         amount(cost["calls"]),
         dollars(cost["usd"]) if cost["usd"] else "–",
         "–" if job["seconds"] is None else f"{job['seconds']:,.1f}",
-        "finished before" if job["already_finished"] else amount(job["billed"].get("calls", 0)),
-        amount(job["replayed_calls"]),
+        "0" if finished else amount(job["billed"].get("calls", 0)),
+        "finished" if finished else amount(job["replayed_calls"]),
     )
 
 
@@ -179,6 +181,20 @@ def _held(summary: Summary) -> str:
 
 def job_names(jobs: Sequence[Sequence[str]]) -> list[str]:
     """For each job of a sweep the overrides that tell it from the others."""
-    told = [dict(o.replace("strategy.text=", "strategy=").partition("=")[::2] for o in job) for job in jobs]
+    told = [dict(_typed(o).partition("=")[::2] for o in job) for job in jobs]
     varying = [key for key in told[0] if len({str(job.get(key)) for job in told}) > 1] or list(told[0])
-    return [" ".join(f"{key}={job[key]}" for key in varying if key in job) or "default" for job in told]
+    return [" ".join(_named(key, job[key]) for key in varying if key in job) or "default" for job in told]
+
+
+def _typed(override: str) -> str:
+    return override.replace("strategy.text=", "strategy=")
+
+
+def _named(key: str, value: str) -> str:
+    return value.strip('"') if key == "strategy" else f"{key}={value}"
+
+
+def sweep(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The jobs of a sweep, without the columns that are empty for all."""
+    kept = [i for i in range(len(head)) if i == 0 or any(row[i] not in ("", "–") for row in rows)]
+    table([head[i] for i in kept], [[row[i] for i in kept] for row in rows])

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+_NAME = 20
+"""Columns that the names in a table have at least."""
+
 
 def clean(text: str) -> str:
     """Without control characters; line breaks and tabs stay."""
@@ -45,17 +48,22 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -
     from rich.text import Text
 
     named = any(head)
-    grid = Table(box=SIMPLE_HEAD if named else None, show_header=named, pad_edge=False)
+    grid = Table(box=SIMPLE_HEAD if named else None, show_header=named, pad_edge=False, collapse_padding=True)
+    # Numbers are never cut: where the terminal is too narrow, lines run on.
+    least = sum(1 + max(len(row[i]) for row in (head, *rows)) for i in range(1, len(head)))
     for i, name in enumerate(head):
         grid.add_column(
             name,
             justify="right" if named and i else "left",
             style="" if named or i else "dim",
             overflow="fold",
+            no_wrap=bool(named and i),
         )
     for row in rows:
         grid.add_row(*map(Text, row))
-    Console(file=sys.stdout, highlight=False).print(grid)
+    console = Console(file=sys.stdout, highlight=False)
+    console.width = max(console.width, least + _NAME if named else 0)
+    console.print(grid)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

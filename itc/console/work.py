@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from itc.budget.prices import FREE
 from itc.config import Settings
 from itc.console import tables
 from itc.console.arguments import Arguments
 from itc.console.compose import Composed
 from itc.console.interrupts import Interruptible
 from itc.console.progress import Shown, progress
-from itc.console.terminal import clean, emit, say, table, warn
+from itc.console.terminal import clean, emit, say, warn
 from itc.errors import EXIT_INTERRUPTED, ItcError
 from itc.runs.job import Job
 from itc.runs.plan import plan
@@ -149,6 +150,7 @@ class Jobs:
         job = Settings.read(composed.config).job(composed.yaml)
         job.check()
         _warn_of_backslashes(job)
+        _warn_of_free_dollars(job)
         kept = self._tasks.setdefault((job.task.sha256, len(job.task.examples)), job.task)
         return replace(job, task=kept) if kept == job.task else job
 
@@ -165,6 +167,15 @@ def _warn_of_backslashes(job: Job) -> None:
         warn(
             "warning: a text in the strategy holds a backslash and an n, not a line break: write '\\n' with "
             "one backslash."
+        )
+
+
+def _warn_of_free_dollars(job: Job) -> None:
+    capped = {**job.run_budget.stated(), **job.problem_budget.stated()}
+    if "usd" in capped and all(engine.price == FREE for engine in job.engines.values()):
+        warn(
+            "warning: budget.usd caps nothing, for the model is free: state model.price.prompt and "
+            "model.price.completion in US dollars a million tokens."
         )
 
 
@@ -257,4 +268,4 @@ def _finish(
         else:
             rows.append(kind.row(name, summary))
     say()
-    table(kind.head, rows)
+    tables.sweep(kind.head, rows)

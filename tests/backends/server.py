@@ -5,7 +5,7 @@ the tokens it made, whether the client went away), so that a test can compare th
 and it misbehaves on request: ``server.misbehave(Fault("html"), None, Fault("drop"))`` spoils the first and
 the third of the next draws.
 
-By hand: ``python tests/backends/server.py --port 8000 --dialect vllm``.
+By hand: ``python -m tests.backends.server --port 8000 --dialect vllm``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import argparse
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from typing import Any, Literal
 
 import orjson
 from aiohttp import web
+
+from tests.backends.faults import Fault, spoilt
 
 Dialect = Literal["vllm", "sglang", "llama.cpp", "silent"]
 OWNERS = {"vllm": "vllm", "sglang": "sglang", "llama.cpp": "llamacpp", "silent": "openai"}
@@ -42,16 +44,6 @@ class Call:
     tokens: int = 0
     aborted: bool = False
     done: bool = False
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A way to misbehave. Kinds: `EDITS`, `BODIES`, and those of `Server._raw` and `Server._stream`."""
-
-    kind: str
-    status: int = 500
-    body: bytes = b'{"error": {"message": "made to fail"}}'
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -98,6 +90,7 @@ class Server:
         self.token_seconds = 0.0
         self.call_seconds = 0.0
         self.has_logprobs = True
+        self.closes_after_streams = dialect == "llama.cpp"
         self.in_flight = 0
         self.most_in_flight = 0
         self.connections: set[Any] = set()
@@ -238,6 +231,8 @@ class Server:
         text = drawn.text
         choice = {"index": index, **self._why(drawn)}
         choice["logprobs"] = self._logprobs(call, drawn.tokens, drawn.logprobs)
+        if self.dialect == "vllm" and call.body.get("return_token_ids"):
+            choice["token_ids"] = list(range(len(drawn.tokens)))
         if call.path == "/v1/completions":
             return {**choice, "text": text}
         last = call.body["messages"][-1]
@@ -250,6 +245,8 @@ class Server:
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
+        if self.closes_after_streams:
+            response.force_close()  # too late for a header to say so
         kind = fault.kind if fault else ""
         chat = call.path.endswith("chat/completions")
         if chat:
@@ -343,61 +340,6 @@ class Server:
                 await response.write(b" " * 2**20)
             return response
         return None
-
-
-def _put(reply: Any, path: tuple[str | int, ...], value: Any) -> None:
-    for part in path[:-1]:
-        reply = reply[part]
-    if value is GONE:
-        reply.pop(path[-1])
-    else:
-        reply[path[-1]] = value
-
-
-GONE = object()
-FIRST = ("choices", 0)
-EDITS: dict[str, tuple[tuple[str | int, ...], Any]] = {
-    "fewer choices": (("choices", -1), GONE),
-    "no choices": (("choices",), GONE),
-    "same index": ((*FIRST, "index"), 1),
-    "wrong index": ((*FIRST, "index"), 7),
-    "no usage": (("usage",), GONE),
-    "null text": ((*FIRST, "text"), None),
-    "unknown finish": ((*FIRST, "finish_reason"), "tired"),
-    "null finish": ((*FIRST, "finish_reason"), None),
-    "too many tokens": (("usage", "completion_tokens"), 10**6),
-    "negative usage": (("usage", "prompt_tokens"), -1),
-    "float usage": (("usage", "prompt_tokens"), 1.5),
-    "boolean usage": (("usage", "prompt_tokens"), True),
-    "positive logprob": ((*FIRST, "logprobs", "token_logprobs", 0), 0.5),
-    "null logprob": ((*FIRST, "logprobs", "token_logprobs", 0), None),
-    "nan": ((*FIRST, "logprobs", "token_logprobs", 0), "@@nan@@"),
-    "long logprobs": ((*FIRST, "logprobs", "token_logprobs"), [-1.0] * 2000),
-    "no logprobs": ((*FIRST, "logprobs"), None),
-    "not utf-8": ((*FIRST, "text"), "@@bytes@@"),
-    "unknown field": (("surprise",), {"a": 1}),
-}
-"""Faults in one field of an answer: where it is, and what it becomes."""
-BODIES = {
-    "truncated": lambda body: body[:-20],
-    "empty": lambda body: b"",
-    "list": lambda body: b"[1, 2]",
-    "error inside": lambda body: b'{"error": {"message": "out of memory", "code": 500}}',
-    "nan": lambda body: body.replace(b'"@@nan@@"', b"NaN"),
-    "not utf-8": lambda body: body.replace(b"@@bytes@@", b"\xff\xfe"),
-}
-"""Faults in the bytes of an answer."""
-
-
-def spoilt(kind: str, reply: dict[str, Any]) -> web.Response:
-    if kind not in EDITS and kind not in BODIES:
-        raise ValueError(f"no fault is called {kind!r}")
-    if kind in EDITS:
-        _put(reply, *EDITS[kind])
-    body = orjson.dumps(reply)
-    if kind in BODIES:
-        body = BODIES[kind](body)
-    return web.Response(body=body, content_type="application/json")
 
 
 async def _send(response: web.StreamResponse, event: dict[str, Any]) -> None:

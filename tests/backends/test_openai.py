@@ -1,68 +1,27 @@
-"""OpenAIBackend against a real server on the loopback interface: draws, dialects, streams, faults."""
+"""OpenAIBackend against a real server on the loopback interface: what is sent, drawn and counted."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from email.utils import formatdate
 from pathlib import Path
-from typing import Any
 
 import pytest
-from server import Dialect, Fault, Server, draw
+from hypothesis import given
+from hypothesis import strategies as st
 
-from itc.backends.base import Backend, Request, Usage, Watch
+from itc.backends.base import Usage, Watch
 from itc.backends.limits import Limit
 from itc.backends.openai import OpenAIBackend, OpenAIConfig
-from itc.backends.retry import Retry, RetryPolicy
+from itc.backends.reply import shares
 from itc.errors import (
-    BackendError,
-    BadResponse,
     CapabilityError,
-    ConfigError,
-    ContextOverflow,
-    DeadlineExceeded,
-    RateLimited,
     Rejected,
-    ServerFault,
-    Unauthorized,
-    Unreachable,
 )
-from itc.keys import Key
-
-CANARY = "sk-canary-4711-do-not-show"
-DIALECTS: tuple[Dialect, ...] = ("vllm", "sglang", "llama.cpp", "silent")
-NOTHING: frozenset[Any] = frozenset()
-
-
-def request(i: int = 0, **changes: Any) -> Request:
-    return Request(**{"prompt": "what is two and two", "key": Key("test", i), "max_tokens": 40, **changes})
-
-
-def run(
-    body: Callable[[Server, OpenAIBackend], Awaitable[None]],
-    dialect: Dialect = "vllm",
-    opened: bool = True,
-    **config: Any,
-) -> None:
-    async def main() -> None:
-        async with Server(dialect) as server:
-            config.setdefault("name", "toy")
-            backend = OpenAIBackend(OpenAIConfig(base_url=server.base_url, **config))
-            try:
-                if opened:
-                    await backend.open(NOTHING)
-                await body(server, backend)
-            finally:
-                await backend.close()
-
-    asyncio.run(main())
-
-
-# Draws
+from tests.backends.client import DIALECTS, request, run
+from tests.backends.faults import Fault
+from tests.backends.server import Dialect, Server, draw
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -112,7 +71,8 @@ def test_an_unknown_server_gets_no_field_of_others() -> None:
 
 @pytest.mark.parametrize("api", ["completions", "chat"])
 @pytest.mark.parametrize("logprobs", [True, False])
-def test_several_draws_in_one_call(api: str, logprobs: bool) -> None:
+@pytest.mark.parametrize("dialect", ["vllm", "silent"])
+def test_several_draws_in_one_call(api: str, logprobs: bool, dialect: Dialect) -> None:
     async def body(server: Server, backend: OpenAIBackend) -> None:
         first = await backend.generate(request(n=16, logprobs=logprobs))
         draws = (first.sole(), *first.others)
@@ -121,10 +81,27 @@ def test_several_draws_in_one_call(api: str, logprobs: bool) -> None:
         assert sum(d.usage.completion_tokens for d in draws) == server.calls[-1].tokens
         assert [bool(d.usage.prompt_tokens) for d in draws] == [True] + [False] * 15
         assert all(0 <= d.usage.completion_tokens <= 40 for d in draws)
+        if logprobs or dialect == "vllm":
+            prompt = request().prompt if api == "completions" else f"<user>{request().prompt}<assistant>"
+            true = [draw(prompt, request().seed, i, [], 40) for i in range(16)]
+            assert [d.usage.completion_tokens for d in draws] == [len(t.tokens) for t in true]
+            assert not any(d.token_ids for d in draws)
         if logprobs:
             assert all(d.usage.completion_tokens == len(d.token_logprobs) for d in draws)
 
-    run(body, api=api)
+    run(body, dialect, api=api)
+
+
+@given(
+    weights=st.lists(st.integers(1, 10**6), min_size=1, max_size=64),
+    at_most=st.integers(1, 4096),
+    fill=st.floats(0, 1),
+)
+def test_shares_are_exact(weights: list[int], at_most: int, fill: float) -> None:
+    total = int(fill * at_most * len(weights))
+    parts = shares(total, weights, at_most)
+    assert sum(parts) == total
+    assert all(0 <= part <= at_most for part in parts)
 
 
 def test_a_server_that_miscounts_several_draws_is_not_asked_for_them() -> None:
@@ -135,9 +112,6 @@ def test_a_server_that_miscounts_several_draws_is_not_asked_for_them() -> None:
             await backend.generate(request(n=2))
 
     run(body, "llama.cpp")
-
-
-# Why a draw ended
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -171,9 +145,6 @@ def test_an_answer_that_stops_at_the_step_delimiter_has_ended() -> None:
             assert "\n\n" not in done.text
 
     run(body)
-
-
-# Continuing an answer
 
 
 def test_completions_continue_by_text(tmp_path: Path) -> None:
@@ -222,6 +193,15 @@ def test_chat_continues_as_the_server_allows(dialect: Dialect, continuation: str
     run(body, dialect, api="chat", continuation=continuation)
 
 
+@pytest.mark.parametrize("dialect", ["vllm", "sglang"])
+def test_a_prefill_that_the_server_would_close_is_refused(dialect: Dialect) -> None:
+    async def body(server: Server, backend: OpenAIBackend) -> None:
+        with pytest.raises(CapabilityError, match=r"model\.continuation=auto"):
+            await backend.open(frozenset())
+
+    run(body, dialect, opened=False, api="chat", continuation="prefill")
+
+
 @pytest.mark.parametrize("continuation", ["auto", "none"])
 def test_chat_that_cannot_continue_is_refused(continuation: str) -> None:
     async def body(server: Server, backend: OpenAIBackend) -> None:
@@ -232,329 +212,6 @@ def test_chat_that_cannot_continue_is_refused(continuation: str) -> None:
         assert not server.calls
 
     run(body, "silent", api="chat", continuation=continuation)
-
-
-# Streams
-
-
-class Cutting(Watch):
-    """Ends the draw after some pieces."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__()
-        self.after, self.pieces = after, 0
-
-    def keep_going(self, logprobs: Any) -> bool:
-        self.pieces += 1
-        return self.pieces < self.after
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("api", ["completions", "chat"])
-def test_a_watched_draw_is_the_same_draw(dialect: Dialect, api: str) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        for i in range(10):
-            asked = request(i, logprobs=True, stop=(" five",))
-            watch = Watch()
-            done = await backend.generate(asked, watch)
-            assert done == await backend.generate(asked)
-            assert watch.sent
-            assert watch.text == done.text
-            assert watch.completion_tokens == done.usage.completion_tokens == server.calls[-1].tokens
-            assert watch.prompt_tokens == done.usage.prompt_tokens
-
-    run(body, dialect, api=api)
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("api", ["completions", "chat"])
-def test_cutting_aborts_upstream_and_settles(dialect: Dialect, api: str) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.token_seconds = 0.03
-        watch = Cutting(5)
-        done = await backend.generate(request(3, max_tokens=1000), watch)
-        assert done.finish == "cut"
-        assert done.text == watch.text != ""
-        call = server.calls[-1]
-        await server.until(lambda: call.aborted)
-        assert not call.done
-        assert done.usage.completion_tokens == watch.completion_tokens == 5
-        assert 5 <= call.tokens <= 8
-        assert done.usage.prompt_tokens >= 5
-
-    run(body, dialect, api=api)
-
-
-@pytest.mark.parametrize("watched", [False, True])
-def test_cancelling_aborts_upstream(watched: bool) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.token_seconds = 0.03
-        watch = Watch()
-        asked = request(3, max_tokens=1000)
-        task = asyncio.create_task(backend.generate(asked, watch if watched else None))
-        await server.until(lambda: bool(server.calls))
-        await asyncio.sleep(0.2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        call = server.calls[-1]
-        await server.until(lambda: call.aborted)
-        if watched:
-            assert watch.sent
-            assert 0 < watch.completion_tokens <= call.tokens <= watch.completion_tokens + 2
-            assert watch.prompt_tokens == 5
-
-    run(body)
-
-
-def test_what_was_never_sent_is_not_marked_sent() -> None:
-    async def main() -> None:
-        backend = OpenAIBackend(OpenAIConfig(base_url="http://127.0.0.1:9/v1", name="toy"))
-        watch = Watch()
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
-            await backend.generate(request(), watch)
-        assert not watch.sent
-        assert watch.prompt_tokens == 0
-        await backend.close()
-
-    asyncio.run(main())
-
-
-def test_a_watch_is_told_when_the_request_has_left() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault("hang"))
-        watch = Watch()
-        task = asyncio.create_task(backend.generate(request(), watch))
-        await server.until(lambda: bool(server.calls))
-        assert watch.sent
-        # Not counted yet by the server: the bound.
-        assert watch.prompt_tokens == backend.prompt_bound(request())
-        task.cancel()
-        await asyncio.wait([task])
-
-    run(body)
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("sse drop", Unreachable),
-        ("sse truncated", Unreachable),
-        ("sse garbage", BadResponse),
-        ("sse error", ServerFault),
-        ("sse no finish", BadResponse),
-        ("no usage", BadResponse),
-        ("html", BadResponse),
-    ],
-)
-@pytest.mark.parametrize("api", ["completions", "chat"])
-def test_broken_streams(kind: str, error: type[BackendError], api: str) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault(kind))
-        with pytest.raises(error):
-            await backend.generate(request(3), Watch())
-        assert (await backend.generate(request(3), Watch())).text
-
-    run(body, "silent", api=api)
-
-
-# Faults
-
-
-BAD = [
-    *("fewer choices", "no choices", "same index", "wrong index", "no usage", "null text", "unknown finish"),
-    *("null finish", "too many tokens", "negative usage", "float usage", "boolean usage", "nan", "empty"),
-    *("positive logprob", "null logprob", "long logprobs", "no logprobs", "not utf-8", "truncated", "list"),
-    *("html", "flood"),
-]
-
-
-@pytest.mark.parametrize("kind", BAD)
-def test_answers_that_break_the_protocol(kind: str) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault(kind))
-        with pytest.raises(BadResponse) as caught:
-            await backend.generate(request(n=4, logprobs=True))
-        assert len(str(caught.value)) < 900
-        assert "xpected" in str(caught.value)
-        assert len((await backend.generate(request(n=4, logprobs=True))).others) == 3
-
-    run(body)
-
-
-def test_unknown_fields_do_no_harm() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault("unknown field"))
-        assert (await backend.generate(request())).text
-
-    run(body)
-
-
-OVERFLOWS = [
-    b'{"message":"This model\'s maximum context length is 1024 tokens. However, you requested 2000"}',
-    b'{"error":{"message":"request (3001 tokens) exceeds the available context size (1536 tokens)"}}',
-    b'{"error":{"message":"The decoder prompt (length 9) is longer than the maximum model length of 8"}}',
-]
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Fault("status", 400), Rejected),
-        (Fault("status", 401), Unauthorized),
-        (Fault("status", 403), Unauthorized),
-        (Fault("status", 404), Rejected),
-        (Fault("status", 408), ServerFault),
-        (Fault("status", 422), Rejected),
-        (Fault("status", 429), RateLimited),
-        (Fault("status", 429, b'{"error":{"code":"insufficient_quota"}}'), Rejected),
-        (Fault("status", 500), ServerFault),
-        (Fault("status", 503), ServerFault),
-        (Fault("status", 307, headers={"Location": "/elsewhere"}), Rejected),
-        (Fault("status", 204, b""), BadResponse),
-        *((Fault("status", 400, text), ContextOverflow) for text in OVERFLOWS),
-        (Fault("drop"), Unreachable),
-        (Fault("error inside"), ServerFault),
-    ],
-)
-@pytest.mark.parametrize("watched", [False, True])
-def test_failures_are_classified(fault: Fault, error: type[BackendError], watched: bool) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        if watched and fault.kind == "error inside":
-            return
-        server.misbehave(fault)
-        with pytest.raises(BackendError) as caught:
-            await backend.generate(request(), Watch() if watched else None)
-        assert type(caught.value) is error
-        assert caught.value.__context__ is None
-        assert (await backend.generate(request())).text
-
-    run(body)
-
-
-@pytest.mark.parametrize("kind", ["drip", "hang"])
-@pytest.mark.parametrize("watched", [False, True])
-def test_the_deadline_covers_the_whole_answer(kind: str, watched: bool) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault(kind))
-        begun = time.monotonic()
-        with pytest.raises(DeadlineExceeded, match=r"0\.5 s.*model\.deadline"):
-            await backend.generate(request(), Watch() if watched else None)
-        assert time.monotonic() - begun < 1.5
-        await server.until(lambda: server.calls[-1].aborted)
-
-    run(body, deadline=0.5)
-
-
-def test_a_slow_stream_does_not_pass_the_deadline() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.token_seconds = 0.1
-        with pytest.raises(DeadlineExceeded):
-            await backend.generate(request(3, max_tokens=1000), Watch())
-
-    run(body, deadline=0.5)
-
-
-@pytest.mark.parametrize(
-    ("header", "low", "high"),
-    [
-        ("1.5", 1.5, 1.5),
-        ("0", 0, 0),
-        (formatdate(time.time() + 3600, usegmt=True), 3500, 3700),
-        ("soon", None, None),
-    ],
-)
-def test_retry_after_is_read(header: str, low: float | None, high: float | None) -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault("status", 429, headers={"Retry-After": header}))
-        with pytest.raises(RateLimited) as caught:
-            await backend.generate(request())
-        after = caught.value.retry_after
-        assert after is None if low is None or high is None else after is not None and low <= after <= high
-
-    run(body)
-
-
-def test_429_and_then_success() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault("status", 429, headers={"Retry-After": "0.3"}), Fault("html"), Fault("drop"))
-        retry = Retry(backend, RetryPolicy(first_delay=0.01))
-        begun = time.monotonic()
-        done = await retry.generate(request())
-        assert time.monotonic() - begun >= 0.3
-        assert done.attempts == 4
-        assert done == await backend.generate(request())
-
-    run(body)
-
-
-def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setenv("CANARY_KEY", CANARY)
-    faults = [Fault("status", s, b"bad key " + CANARY.encode()) for s in (200, 400, 401, 429, 500, 302)]
-    faults += [Fault("echo key", 401), Fault("echo key", 500), Fault("html"), Fault("drop"), Fault("hang")]
-    faults += [Fault("truncated"), Fault("nan"), Fault("flood")]
-
-    def everything(error: BaseException | None) -> str:
-        if error is None:
-            return ""
-        return f"{error!r}{error}{error.args}" + everything(error.__cause__) + everything(error.__context__)
-
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        for watch in (None, Watch()):
-            for fault in faults:
-                server.misbehave(fault)
-                with pytest.raises(BackendError) as caught:
-                    await backend.generate(request(logprobs=True, max_tokens=4), watch)
-                shown = everything(caught.value)
-                assert CANARY[:12] not in shown, fault
-                assert server.calls[-1].headers["Authorization"] == f"Bearer {CANARY}"
-                if watch is not None and fault.kind == "html":
-                    break
-        assert CANARY not in repr(backend) + str(vars(backend)) + repr(backend.config) + backend.fingerprint
-        assert CANARY not in caplog.text
-
-    caplog.set_level(0)
-    run(body, api_key_env="CANARY_KEY", deadline=0.4)
-
-
-def test_a_key_that_no_header_can_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CANARY_KEY", "sk-\nline")
-
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        with pytest.raises(ConfigError, match="CANARY_KEY") as caught:
-            await backend.open(NOTHING)
-        assert "sk-" not in str(caught.value)
-
-    run(body, opened=False, api_key_env="CANARY_KEY")
-
-
-def test_control_characters_are_stripped() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.misbehave(Fault("status", 500, b"\x1b[31mred\x00\x07" + b"y" * 5000))
-        with pytest.raises(ServerFault) as caught:
-            await backend.generate(request())
-        assert str(caught.value).isprintable()
-        assert len(str(caught.value)) < 500
-
-    run(body)
-
-
-def test_unpaired_surrogates_are_refused() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        with pytest.raises(Rejected, match="surrogates"):
-            await backend.generate(request(prompt="a\ud800b"))
-
-    run(body)
-
-
-def test_a_large_prompt_passes() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        assert (await backend.generate(request(prompt="word " * 400_000))).usage.prompt_tokens == 400_000
-
-    run(body)
-
-
-# usage
 
 
 def test_missing_usage_can_be_bounded() -> None:
@@ -569,147 +226,6 @@ def test_missing_usage_can_be_bounded() -> None:
         assert done.usage.completion_tokens == watch.completion_tokens >= server.calls[-1].tokens
 
     run(body, usage="bound")
-
-
-# open
-
-
-def test_open_spends_nothing_on_a_known_server() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        await backend.open(frozenset(("continue", "logprobs", "stream", "seed", "n")))
-        assert not server.calls
-        assert backend.probe_usage == Usage()
-        assert backend.dialect.name == "vllm"
-        with pytest.raises(CapabilityError, match="'score'"):
-            await backend.open(frozenset(("score",)))
-
-    run(body)
-
-
-def test_open_draws_one_token_where_it_must() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        await backend.open(NOTHING)
-        assert not server.calls
-        await backend.open(frozenset(("logprobs",)))
-        assert [c.tokens for c in server.calls] == [1]
-        assert backend.probe_usage.completion_tokens == 1
-        assert "logprobs" in backend.capabilities
-
-    run(body, "silent")
-
-
-def test_open_refuses_a_server_without_logprobs() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.has_logprobs = False
-        with pytest.raises(CapabilityError, match=r"'logprobs'.*Start the server"):
-            await backend.open(frozenset(("logprobs",)))
-
-    run(body, "silent")
-
-
-def test_open_checks_the_name() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        server.models = ["toy-large", "other"]
-        with pytest.raises(CapabilityError, match="Did you mean 'toy-large'"):
-            await backend.open(NOTHING)
-        for status in (404, 405):
-            server.models_status = status
-            await backend.open(NOTHING)
-        for status, error in ((401, Unauthorized), (500, ServerFault)):
-            server.models_status = status
-            with pytest.raises(error):
-                await backend.open(NOTHING)
-
-    run(body, opened=False, name="toy-larg")
-
-
-def test_a_name_can_be_asked_for() -> None:
-    async def body(server: Server, backend: OpenAIBackend) -> None:
-        with pytest.raises(ConfigError, match=r"Set model\.name"):
-            _ = backend.fingerprint
-        await backend.open(NOTHING)
-        assert "toy" in backend.fingerprint
-        assert (await backend.generate(request())).text
-        assert server.calls[-1].body["model"] == "toy"
-        server.models = ["a", "b"]
-        with pytest.raises(ConfigError, match="a, b"):
-            await backend.open(NOTHING)
-
-    run(body, opened=False, name="")
-
-
-def test_nobody_at_home() -> None:
-    async def main() -> None:
-        backend = OpenAIBackend(OpenAIConfig(base_url="http://127.0.0.1:9/v1", name="toy"))
-        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9/v1.*Start a server"):
-            await backend.open(NOTHING)
-        await backend.close()
-
-    asyncio.run(main())
-
-
-# Configuration
-
-
-def test_the_fingerprint_is_what_shapes_the_draws(tmp_path: Path) -> None:
-    file = tmp_path / "t.jinja"
-    file.write_text("{{ messages[0].content }}")
-
-    def fingerprint(**config: Any) -> str:
-        return OpenAIBackend(OpenAIConfig(**{"name": "m", **config})).fingerprint
-
-    base = fingerprint()
-    same = [
-        {"base_url": "http://elsewhere:1/v1"},
-        {"api_key_env": "OTHER"},
-        {"deadline": 1.0},
-        {"n_max": 4},
-        {"usage": "bound"},
-    ]
-    assert {fingerprint(**c) for c in same} == {base}
-    other: list[dict[str, Any]] = [
-        {"name": "n"},
-        {"revision": "r"},
-        {"api": "chat"},
-        {"api": "chat", "continuation": "prefill"},
-        {"chat_template": str(file)},
-        {"extra_body": {"a": 1}},
-        {"extra_body": {"a": 2}},
-    ]
-    assert len({base, *(fingerprint(**c) for c in other)}) == len(other) + 1
-    assert fingerprint(extra_body={"a": 1, "b": 2}) == fingerprint(extra_body={"b": 2, "a": 1})
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"base_url": "127.0.0.1:8000"},
-        {"base_url": "http://user:secret@host/v1"},
-        {"base_url": "http://host/v1?api_key=secret"},
-        {"api": "responses"},
-        {"continuation": "yes"},
-        {"usage": "maybe"},
-        {"deadline": 0},
-        {"deadline": float("inf")},
-        {"n_max": 0},
-        {"chat_template": "x.jinja", "api": "chat"},
-        {"extra_body": {"seed": 1}},
-        {"extra_body": {"max_tokens": 1}},
-    ],
-)
-def test_impossible_configurations_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="model") as caught:
-        OpenAIConfig(**wrong)
-    assert "secret" not in str(caught.value)
-
-
-def test_it_is_a_backend() -> None:
-    backend = OpenAIBackend(OpenAIConfig(name="m"))
-    for each in (backend, Retry(backend), Limit(backend, 1)):
-        assert isinstance(each, Backend)
-
-
-# Many at a time
 
 
 def test_the_server_never_sees_more_than_the_limit() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from itc.backends.base import Completion, Request, Watch
 from itc.backends.function import FunctionBackend
+from itc.backends.limits import Limit
 from itc.backends.retry import Retry, RetryPolicy
 from itc.errors import (
     BackendError,
@@ -147,6 +148,20 @@ def test_delays_grow_and_depend_on_the_request_alone() -> None:
         assert len(set(delays)) == 200
         assert all(step / 2 <= d <= step for d in delays)
     assert all(5 <= policy.delay(Key("a", i), 1, 5.0) <= 5.5 for i in range(200))
+
+
+def test_a_call_that_waits_holds_no_place() -> None:
+    async def main() -> None:
+        engine = Flaky(RateLimited("slow", retry_after=0.3))
+        retry = Retry(Limit(engine, 1), QUICK)
+        waiting = asyncio.create_task(retry.generate(REQUEST))
+        await asyncio.sleep(0.05)
+        begun = time.monotonic()
+        assert (await retry.generate(REQUEST)).attempts == 1
+        assert time.monotonic() - begun < 0.2
+        assert (await waiting).attempts == 2
+
+    asyncio.run(main())
 
 
 def streaming(pieces: int) -> tuple[Flaky, Callable[[Watch | None], None]]:

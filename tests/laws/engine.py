@@ -9,7 +9,7 @@ from random import Random
 
 from itc.backends.base import Backend, Capability, Completion, Request, Sampling, Usage, Watch
 from itc.backends.function import ALL
-from itc.budget.cost import Cost
+from itc.budget.cost import ZERO, Cost
 from itc.budget.prices import Price
 from itc.errors import Rejected
 
@@ -39,7 +39,7 @@ class Engine:
     crash_after: float = float("inf")
     delay: Callable[[Request], int] | None = None
     caches: bool = True
-    sold: Cost = Cost()
+    sold: Cost = ZERO
     """All that was ever billed."""
     asked: list[Request] = field(default_factory=list)
     cancelled: int = 0

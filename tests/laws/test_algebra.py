@@ -17,7 +17,7 @@ from itc.stages.extend import sample, step
 from itc.stages.score import score
 from itc.stages.select import top
 from itc.types import Population
-from laws.trees import (
+from tests.laws.trees import (
     LOCAL,
     RATING,
     bound,

@@ -20,8 +20,8 @@ from itc.stages.resample import resample, reweight
 from itc.stages.score import score
 from itc.stages.select import top
 from itc.types import Population
-from laws.engine import Engine
-from laws.trees import (
+from tests.laws.engine import Engine
+from tests.laws.trees import (
     Ran,
     bound,
     caps,

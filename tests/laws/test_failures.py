@@ -18,8 +18,8 @@ from itc.budget.cost import ZERO, Budget
 from itc.errors import BackendError, Rejected
 from itc.stages.extend import sample, step
 from itc.types import Population
-from laws.engine import Crash, Engine
-from laws.trees import Memory, bound, context, law, law_always, root, run, trees, uncapped_trees
+from tests.laws.engine import Crash, Engine
+from tests.laws.trees import Memory, bound, context, law, law_always, root, run, trees, uncapped_trees
 
 
 @law

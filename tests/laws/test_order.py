@@ -11,7 +11,7 @@ from itc.budget.cost import Budget
 from itc.stages.extend import sample, step
 from itc.stages.score import score
 from itc.stages.select import top
-from laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
+from tests.laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
 
 jitters = st.integers(1, 10**6)
 

@@ -26,7 +26,7 @@ from itc.stages.resample import SCHEMES, effective_size, resample, reweight
 from itc.stages.score import score
 from itc.stages.select import done, top
 from itc.types import Candidate, Population, logsumexp
-from laws.trees import PROBLEM, bound, context, law, run, trees, uncapped_trees
+from tests.laws.trees import PROBLEM, bound, context, law, run, trees, uncapped_trees
 
 log_weights = st.lists(st.floats(-30, 30), min_size=1, max_size=12)
 schemes = st.sampled_from(SCHEMES)
@@ -72,7 +72,7 @@ def test_resampling_keeps_count_and_total_weight_of_anything(a: Strategy, scheme
     assert len(after) == len(before)
     assert math.isclose(after.log_total, before.log_total, rel_tol=1e-12, abs_tol=1e-9) or not len(before)
     texts = Counter(c.text for c in before)
-    assert set(c.text for c in after) <= set(texts)
+    assert {c.text for c in after} <= set(texts)
 
 
 @law

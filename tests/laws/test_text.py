@@ -17,7 +17,7 @@ from itc.stages.extend import annotate, rewrite, sample, step
 from itc.stages.resample import reweight
 from itc.stages.score import score
 from itc.stages.select import majority, top, vote
-from laws.trees import bound, law, law_merge, law_never, law_size, parse, run, trees
+from tests.laws.trees import bound, law, law_merge, law_never, law_size, parse, run, trees
 
 words = st.one_of(
     st.text(min_size=1, max_size=8),

@@ -28,13 +28,13 @@ from itc.stages.resample import SCHEMES, resample, reweight
 from itc.stages.score import score
 from itc.stages.select import distinct, top, vote
 from itc.types import Candidate, Population, Problem
-from laws.engine import PRICE, SAMPLING, Digits, Engine
+from tests.laws.engine import PRICE, SAMPLING, Digits, Engine
 
 __all__ = ["parse"]
 
 MUTATING = os.environ.get("ITC_LAWS") == "mutation"
 law = settings(
-    max_examples=150,
+    max_examples=60 if MUTATING else 250,
     deadline=None,
     derandomize=MUTATING,
     database=None,

@@ -1,0 +1,73 @@
+"""Methods against traces worked by hand on a tiny model: who is drawn from and rated, when, and who wins.
+
+A file in tests/golden holds the model (for each text so far, what slot 0, 1, … writes next and whether it
+ends), the ratings, every call in order, and the working. A slot is the number of the draw, or in a particle
+filter the place after resampling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from itc.algebra.context import Context, Role
+from itc.backends.base import Completion, Request, Sampling, Usage
+from itc.backends.function import FunctionBackend
+from itc.library import parse
+from itc.scorers.base import ModelScorer
+from itc.types import Population, Problem
+from tests.laws.engine import Digits
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.json"))
+TRACES = {path.stem: trace for path in GOLDEN if "strategy" in (trace := json.loads(path.read_text("utf-8")))}
+
+
+class Model:
+    """Answers from the table and notes what it was asked."""
+
+    def __init__(self, trace: dict[str, Any]) -> None:
+        self.table, self.ratings = trace["model"], trace["ratings"]
+        self.calls: list[list[object]] = []
+
+    def __call__(self, r: Request) -> Completion:
+        if r.score_steps is not None:
+            path = "".join(r.score_steps)
+            self.calls.append(["rate", path])
+            ends = accumulate(map(len, r.score_steps))
+            return Completion(scores=tuple(self.ratings[path[:end]] for end in ends), usage=Usage(5))
+        copies = [after for part, after in pairwise(r.key.path) if part == "copy"]
+        slot = copies[-1] if copies else r.index
+        assert isinstance(slot, int)
+        self.calls.append(["draw", r.prefix, slot])
+        text, finish = self.table[r.prefix][slot]
+        return Completion(text, finish, Usage(10, 0, 2))
+
+
+@pytest.mark.parametrize("name", TRACES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_does_what_was_worked_by_hand(name: str, seed: int) -> None:
+    trace = TRACES[name]
+    model = Model(trace)
+    role = Role(FunctionBackend(model), Sampling(max_tokens=100, step_tokens=10))
+    problem = Problem("golden", "?")
+    ctx = Context(
+        problem, {"policy": role, "prm": role}, scorers={"prm": ModelScorer("prm")}, answers=Digits()
+    )
+    out = asyncio.run(parse(trace["strategy"])(Population.root(problem, seed), ctx))
+    assert model.calls == trace["calls"]
+    assert [[c.text, c.score("prm") if c.has_score("prm") else None] for c in out] == trace["result"]
+    spent = ctx.account.spent
+    assert (spent.calls, spent.prompt_tokens) == (trace["calls_made"], trace["prompt_tokens"])
+    assert (spent.completion_tokens, ctx.account.path) == (
+        trace["completion_tokens"],
+        trace["sequential_tokens"],
+    )
+
+
+def test_every_method_has_a_trace() -> None:
+    assert {"best_of_n", "self_consistency", "beam", "particle_filter"} <= set(TRACES)

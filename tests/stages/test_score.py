@@ -1,0 +1,109 @@
+"""Rating: aggregation, what is sent to a reward model, what is not sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from itc.budget.cost import ZERO, Budget
+from itc.errors import ConfigError, StrategyFailed
+from itc.keys import Key
+from itc.scorers.base import SCORERS, FunctionScorer, scorer
+from itc.stages.extend import annotate, sample, step
+from itc.stages.score import aggregate, score
+from itc.types import Candidate, Population, Step
+from tests.laws.trees import SCORERS_OF_LAWS, context, run
+
+unit = st.floats(0, 1)
+
+
+@given(st.lists(unit, min_size=1, max_size=9))
+def test_aggregations_stay_between_zero_and_one(scores: list[float]) -> None:
+    steps = tuple(scores)
+    assert aggregate(steps, "last") == steps[-1]
+    assert aggregate(steps, "min") == min(steps)
+    assert aggregate(steps, "prod") == math.prod(steps)
+    assert aggregate(steps, "mean") == pytest.approx(sum(steps) / len(steps))
+    assert all(0 <= aggregate(steps, agg) <= 1 for agg in ("last", "min", "prod", "mean"))
+
+
+def test_how_step_scores_add_up_is_never_a_default() -> None:
+    with pytest.raises(ConfigError, match="last"):
+        run(sample() >> score("prm"))
+    with pytest.raises(ConfigError, match="mean"):
+        score("prm", "median")
+
+
+def test_every_step_keeps_its_score_and_the_path_the_aggregate() -> None:
+    out = run(step(at=2) ** 3 >> score("prm", "min")).population[0]
+    found = [dict(s.scores)["prm"] for s in out.steps]
+    assert len(found) == len(out.steps)
+    assert out.score("prm") == min(found)
+
+
+def test_what_was_rated_is_not_sent_again() -> None:
+    once = run(sample(3) >> score("prm", "last"))
+    twice = run(sample(3) >> score("prm", "last") >> score("prm", "min"))
+    assert twice.spent == once.spent
+    grown = run((step(at=2) >> score("prm", "last")) ** 5, seed=1)
+    lengths = [len(r.score_steps) for r in grown.engine.asked if r.score_steps is not None]
+    assert lengths == list(range(1, len(grown.population[0].steps) + 1))
+    assert len(lengths) > 1
+
+
+def test_equal_texts_are_rated_once() -> None:
+    same = Population(tuple(Candidate(Key("same", i), (Step("3", 1),), done=True) for i in range(5)))
+    ran = run(score("prm", "last"), population=same)
+    assert ran.spent.calls == 1
+    assert len({c.score("prm") for c in ran.population}) == 1
+
+
+def test_only_the_solution_is_rated() -> None:
+    ran = run(sample() >> annotate("law_merge") >> score("prm", "last"))
+    (rating,) = [r for r in ran.engine.asked if r.score_steps is not None]
+    assert rating.score_steps == (ran.population[0].steps[0].text,)
+    assert ran.population[0].has_score("prm")
+
+
+def test_nothing_to_rate_costs_nothing() -> None:
+    ran = run(score("prm", "last"))
+    assert ran.spent == ZERO
+    assert not ran.population[0].has_score("prm")
+    assert run(score("rule")).population[0].score("rule") == 0.0
+
+
+def test_a_refused_rating_leaves_what_was_known() -> None:
+    drawn = run(sample(3)).population
+    ran = run(score("prm", "last"), Budget(calls=2), population=drawn)
+    assert [c.has_score("prm") for c in ran.population] == [True, True, False]
+    assert [c.text for c in ran.population] == [c.text for c in drawn]
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan, math.inf])
+def test_a_score_is_a_number_from_zero_to_one(bad: float) -> None:
+    ctx = context(scorers={**SCORERS_OF_LAWS, "bad": FunctionScorer(lambda c: bad)})
+    with pytest.raises(StrategyFailed, match="bad"):
+        asyncio.run(score("bad")(run(sample()).population, ctx))
+
+
+def test_likelihoods_are_probabilities() -> None:
+    c = Candidate(Key("c"), (Step("a", 2, math.log(0.25)), Step("b", 1, math.log(0.5))), done=True)
+
+    def rate(name: str) -> tuple[float, ...]:
+        return asyncio.run(SCORERS[name]([c], context()))[0]
+
+    assert rate("likelihood") == pytest.approx((0.125,))
+    assert rate("normalized_likelihood") == pytest.approx((0.5,))
+    assert rate("step_likelihood") == pytest.approx((0.5, 0.5))
+
+
+def test_a_scorers_name_is_its_own() -> None:
+    with pytest.raises(ConfigError, match="already"):
+
+        @scorer()
+        def likelihood(c: Candidate) -> float:
+            return 0.0
