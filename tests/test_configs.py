@@ -80,6 +80,8 @@ def test_tasks_list_every_option_with_its_default(name: str) -> None:
     for parameter in inspect.signature(loader(name)).parameters.values():
         if parameter.default is parameter.empty:
             told.pop(parameter.name)
+        elif parameter.name == "style":
+            assert told.pop("style") is None  # the model's
         else:
             assert told.pop(parameter.name) == parameter.default, parameter.name
     assert told == {}
@@ -168,3 +170,19 @@ def test_nothing_is_written_where_one_stands(tmp_path: Path, monkeypatch: pytest
     assert len(compose(read(["-m", "seed=1,2", "strategy.n=1,4"]))) == 4
     one("seed=3")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_ones_own_names_no_code(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    evil = '# @package _global_\nhydra:\n  callbacks:\n    x: {"\\x5ftarget_": builtins.print}\n'
+    (tmp_path / "experiment" / "evil.yaml").write_text(evil)
+    with pytest.raises(ConfigError, match="names no code"):
+        compose(read(["--config-dir", str(tmp_path), "seed=1"]))
+    with pytest.raises(ConfigError, match="names no code"):
+        compose(read(["+hydra.callbacks.x._target_=builtins.print"]))
+
+
+def test_settings_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "default.yaml").write_text("# @package _global_\nworkspace: elsewhere\n")
+    assert config("--config-dir", str(tmp_path))["workspace"] == "elsewhere"

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.runs import toys
-from tests.runs.killer import again, finish, kill, moments, start
+from tests.runs.killer import finish, kill, moments, start
 from tests.runs.ledger import Ledger
 
 COLUMNS = ("strategy", "moment", "calls", "journalled", "unanswered", "unread", "repeated", "again", "same")
@@ -35,17 +35,18 @@ def one(strategy: str, kills: int, seed: int, folder: Path) -> tuple[list[int], 
         whole = len(ledger.of("whole"))
         for i, moment in enumerate(moments(kills, Random(f"{seed} {strategy}"))):
             space, first, second = folder / str(i), f"first-{i}", f"second-{i}"
-            k = kill(ledger, strategy, space, first, moment, whole, 0)
+            k = kill(ledger, strategy, space, first, moment, whole)
             code, _, errors = finish(start(ledger, strategy, space, second))
-            held_again, repeated = again(k, ledger.of(first), ledger.of(second))
             calls = {e.same for e in ledger.of(first, second)}
             same = code == 0 and calls == {e.same for e in ledger.of("whole")}
             if same:
                 same = toys.tables(toys.run(strategy, ledger.base_url, space, "reader")) == result
-            row = (k.calls, k.journalled, k.unanswered, k.unread, repeated, held_again)
+            books = k.books(ledger)
+            held_again, repeated = k.again(ledger, second)
+            row = (books.calls, books.journalled, books.unanswered, books.unread, repeated, held_again)
             totals = [a + b for a, b in zip(totals, row, strict=True)]
-            well = same and not held_again and not k.torn and repeated <= k.unanswered + k.unread
-            fine = fine and well
+            in_flight = books.unanswered + books.unread
+            fine = fine and same and not held_again and not books.torn and repeated <= in_flight
             label = f"{moment.share:.0%}" if k.killed else "ended"
             print(LINE.format(strategy, label, *row, "yes" if same else "NO"), errors or "", flush=True)
     return totals, fine

@@ -1,0 +1,1 @@
+"""Strategies as values: operators, contexts, text form."""

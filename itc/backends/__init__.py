@@ -1,0 +1,1 @@
+"""Engines, and middleware around them."""

@@ -7,10 +7,10 @@ calling constructors around an engine, and a test double is a plain object with 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 import orjson
 
@@ -75,10 +75,6 @@ class Request:
     def seed(self) -> int:
         """The seed sent to the engine, in [0, 2**31)."""
         return self.key.seed
-
-    def prefix_tokens(self) -> int:
-        """An upper bound of the tokens in ``prefix``: exact with ids, UTF-8 bytes without."""
-        return len(self.prefix_ids) or _size(self.prefix)
 
     def identity(self, fingerprint: str, watch: str = "") -> bytes:
         """The journal key: a hash of everything that affects the result, the draw's own key included."""
@@ -189,7 +185,6 @@ class Watch:
         return True
 
 
-@runtime_checkable
 class Backend(Protocol):
     """An engine, or middleware around one."""
 
@@ -267,6 +262,3 @@ def byte_bound(request: Request) -> int:
     """Prompt tokens at most, by UTF-8 bytes: no byte-level tokenizer makes more tokens than bytes."""
     steps = sum(_size(s) for s in request.score_steps or ())
     return _size(request.prompt) + _size(request.system) + _size(request.prefix) + steps + TEMPLATE_TOKENS
-
-
-Draw = Callable[[Request], Completion]

@@ -1,0 +1,1 @@
+"""Running a strategy over a task: jobs, caps, storage."""

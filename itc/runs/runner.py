@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from itc.algebra.context import Context, Role, Shape, Trace
 from itc.answers import Answers
 from itc.backends.base import Capability
 from itc.backends.deadline import Clock
-from itc.backends.journal import Journal, Journaled, NotJournalled
+from itc.backends.journal import KEY_BYTES, Journal, Journaled, NotJournalled
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BackendError, BudgetEnded, Unreachable
@@ -63,11 +64,14 @@ class RunDecisions:
 
     def get(self, key: bytes) -> bytes | None:
         """What was decided, if it was."""
-        return self.journal.get_decision(self.salt + key)
+        return self.journal.get_decision(self._key(key))
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Returns once it is durable."""
-        await self.journal.put_decision(self.salt + key, value)
+        await self.journal.put_decision(self._key(key), value)
+
+    def _key(self, key: bytes) -> bytes:
+        return blake2b(self.salt + key, digest_size=KEY_BYTES).digest()
 
 
 async def execute(job: Job, report: Report | None = None) -> Result:
@@ -116,7 +120,7 @@ class _Run:
         clock = None
         if job.run_budget.seconds != float("inf"):
             clock = Clock(float(job.run_budget.seconds), float(self.before.get("seconds", 0.0)))
-        self._note("running", {})
+        self._note()
         with Journal.open(job.workspace / "journal.sqlite") as journal:
             decisions = RunDecisions(journal, job.hash)
             async with engines(job, journal, clock, decisions) as (stacks, offline):
@@ -133,10 +137,13 @@ class _Run:
                     await answers.aclose()
             return self._finish(solutions, stacks)
 
-    def _note(self, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    def _note(self) -> None:
+        self.directory.write_manifest(self._manifest("running", {}))
+
+    def _manifest(self, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
         job = self.job
         seconds = float(self.before.get("seconds", 0.0)) + time.monotonic() - self.started
-        manifest = {
+        return {
             "status": status,
             "directory": str(job.directory),
             "hash": job.hash,
@@ -154,14 +161,12 @@ class _Run:
             "versions": versions() if status != "running" else self.before.get("versions", {}),
             **more,
         }
-        self.directory.write_manifest(manifest)
-        return manifest
 
     async def _heartbeat(self) -> None:
         # The seconds of an attempt that is killed count too, to within one.
         while True:
             await asyncio.sleep(1.0)
-            self._note("running", {})
+            self._note()
 
     def _finish(self, solutions: list[Solution], stacks: Mapping[str, Journaled]) -> Result:
         rows = [s.row for s in solutions]
@@ -185,7 +190,7 @@ class _Run:
             "overrun": over.as_dict() if over != ZERO else {},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        manifest = self._note("partial" if failed else "finished", more)
+        manifest = self._manifest("partial" if failed else "finished", more)
         result = Result(
             rows,
             [c for s in solutions for c in s.candidates],

@@ -43,7 +43,8 @@ class Score(Stage):
         ratings = await scorer(unique, ctx)
         rated = pop.map(lambda c: self._rated(c, ratings[distinct[_content(c)]]))
         for c in rated:
-            ctx.trace.add(c)
+            if c.steps:
+                ctx.trace.add(c)
         return rated
 
     def check(self, scorers: Mapping[str, Scorer]) -> None:

@@ -90,14 +90,20 @@ def test_cancelled_calls_leave_no_trace() -> None:
 
 def test_cancelled_at_the_moment_of_its_turn() -> None:
     async def main() -> None:
-        limit = Limit(Engine(seconds=0.01), 1)
-        first = asyncio.create_task(limit.generate(request(0)))
-        second = asyncio.create_task(limit.generate(request(1)))
-        third = asyncio.create_task(limit.generate(request(2)))
-        first.add_done_callback(lambda _: second.cancel())
-        await asyncio.wait([first, second, third], timeout=2)
-        assert third.done()
-        assert second.cancelled()
+        tasks: list[asyncio.Task[Completion]] = []
+
+        async def call(request: Request) -> Completion:
+            await asyncio.sleep(0.01)
+            if request.prompt == "p0":
+                # Runs after the second was given its place and before it wakes up.
+                asyncio.get_running_loop().call_soon(tasks[1].cancel)
+            return Completion(request.prompt)
+
+        limit = Limit(FunctionBackend(call), 1)
+        tasks += [asyncio.create_task(limit.generate(request(i))) for i in range(3)]
+        await asyncio.wait(tasks, timeout=2)
+        assert [t.done() for t in tasks] == [True] * 3
+        assert [t.cancelled() for t in tasks] == [False, True, False]
         assert (limit.in_flight, limit.waiting) == (0, 0)
 
     asyncio.run(main())

@@ -143,6 +143,7 @@ def test_an_answer_that_stops_at_the_step_delimiter_has_ended() -> None:
             done = await backend.generate(request(i, stop=("\n\n",), step="\n\n"))
             assert done.finish in ("eos", "length")
             assert "\n\n" not in done.text
+            assert server.calls[-1].body["stop"] == ["\n\n"]
 
     run(body)
 
