@@ -62,6 +62,7 @@ class ModelSettings(_Strict):
     chat_template: str = ""
     continuation: Literal["auto", "continue_final_message", "prefill", "none"] = "auto"
     extra_body: dict[str, Any] = {}
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     usage: Literal["strict", "bound"] = "strict"
     temperature: float = Field(1.0, ge=0)
     top_p: float = Field(1.0, gt=0, le=1)

@@ -82,6 +82,8 @@ class Coalesce(Middleware):
             and request.group is not None
             and request.n == 1
             and request.score_steps is None
+            # vLLM refuses several greedy draws in one call: they would all be the same.
+            and request.temperature > 0
             and "n" in self.inner.capabilities
         )
 

@@ -15,7 +15,7 @@ from itc.backends.reply import read
 from itc.backends.stream import Draw
 from itc.backends.template import ChatTemplate, load_template
 from itc.backends.transport import Secret, Transport
-from itc.backends.wire import Api, Continuation, UsagePolicy, Wire, payload
+from itc.backends.wire import Api, Continuation, LimitField, UsagePolicy, Wire, payload
 from itc.errors import CapabilityError, ConfigError
 from itc.keys import Key
 
@@ -59,6 +59,8 @@ class OpenAIConfig:
     """Draws in one call at most; 1: one draw a call."""
     extra_body: dict[str, Any] = field(default_factory=dict)
     """Further fields of every request; part of the fingerprint."""
+    limit_field: LimitField = "max_tokens"
+    """What limits a draw; OpenAI's reasoning models know ``max_completion_tokens`` only."""
     usage: UsagePolicy = "strict"
     """Where the server does not say what a call cost: strict refuses the answer, bound charges the most."""
 
@@ -74,7 +76,7 @@ class OpenAIConfig:
                 "model.base_url holds a user, a password or a query. Expected http(s)://HOST:PORT/v1; put "
                 "the key into the environment variable that model.api_key_env names."
             )
-        for name, kind in (("api", Api), ("usage", UsagePolicy)):
+        for name, kind in (("api", Api), ("usage", UsagePolicy), ("limit_field", LimitField)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise ConfigError(f"model.{name}={value!r}: expected one of {', '.join(get_args(kind))}.")
         if self.continuation not in ("auto", *get_args(Continuation)):
@@ -238,6 +240,7 @@ class OpenAIBackend:
             model=self._name,
             continuation=d.continuation if c.continuation == "auto" else c.continuation,
             usage=c.usage,
+            limit=c.limit_field,
             extra=c.extra_body,
             neutral=d.neutral,
             says_eos=d.says_eos,

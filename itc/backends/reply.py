@@ -221,7 +221,8 @@ def _shares(wire: Wire, total: int, choices: list[dict[str, Any]], at_most: int)
 
 
 def shares(total: int, weights: Sequence[int], at_most: int) -> list[int]:
-    """``total`` divided by ``weights`` > 0: integers that sum to it, none above ``at_most``."""
+    """``total`` divided by ``weights`` ≥ 0: integers that sum to it, none above ``at_most``."""
+    weights = weights if any(weights) else [1] * len(weights)
     whole = sum(weights)
     if whole == total and max(weights) <= at_most:
         return list(weights)

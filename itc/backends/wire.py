@@ -14,6 +14,7 @@ from itc.errors import Rejected
 Api = Literal["completions", "chat"]
 Continuation = Literal["continue_final_message", "prefill", "none"]
 UsagePolicy = Literal["strict", "bound"]
+LimitField = Literal["max_tokens", "max_completion_tokens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Wire:
     continuation: Continuation = "none"
     usage: UsagePolicy = "strict"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    limit: LimitField = "max_tokens"
+    """The name of the field that limits the tokens of a draw."""
     neutral: Mapping[str, Any] = field(default_factory=dict)
     """Fields sent always, at the values that do nothing: the server has defaults of its own for them."""
     says_eos: bool = False
@@ -43,7 +46,7 @@ def payload(wire: Wire, request: Request, prompt: str, stream: bool = False) -> 
     """The JSON body of a call. ``prompt`` is the whole text for completions, the user turn for chat."""
     body: dict[str, Any] = {
         "model": wire.model,
-        "max_tokens": request.max_tokens,
+        wire.limit: request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "n": request.n,

@@ -81,7 +81,10 @@ class Job:
 
     def identity(self) -> dict[str, Any]:
         """Everything that affects the results, and nothing else: not addresses, limits or folders."""
-        seen = [(e.problem.id, e.problem.prompt, e.problem.system, e.gold) for e in self.task.examples]
+        seen = [
+            (e.problem.id, e.problem.question, e.problem.prompt, e.problem.system, e.gold, e.level)
+            for e in self.task.examples
+        ]
         playing = {"policy", *(role for role, _ in self._pairs())}
         return {
             "format": FORMAT,

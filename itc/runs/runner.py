@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from itc.algebra.context import Context, Role, Shape, Trace
-from itc.answers import Answers
+from itc.answers import Answers, Grader
 from itc.backends.base import Capability
 from itc.backends.deadline import Clock
 from itc.backends.journal import KEY_BYTES, Journal, Journaled, NotJournalled
@@ -124,11 +124,13 @@ class _Run:
         with Journal.open(job.workspace / "journal.sqlite") as journal:
             decisions = RunDecisions(journal, job.hash)
             async with engines(job, journal, clock, decisions) as (stacks, offline):
+                # Strategies get a grader of their own: this one remembers gold answers.
                 answers = Answers.named(job.task.rule)
+                judge = Answers(answers.rule, Grader(answers.rule, pool=answers.grader.pool))
                 beat = asyncio.create_task(self._heartbeat()) if clock else None
                 try:
                     roles = job.roles(stacks)
-                    solutions = await solve_all(job, roles, answers, decisions, report)
+                    solutions = await solve_all(job, roles, answers, judge, decisions, report)
                 except NotJournalled as missing:
                     raise offline or missing from None
                 finally:
@@ -247,10 +249,12 @@ async def solve_all(
     job: Job,
     roles: Mapping[str, Role],
     answers: Answers,
+    judge: Answers,
     decisions: RunDecisions | None,
     report: Report | None,
 ) -> list[Solution]:
-    """Every problem, all in flight together up to the job's limit; in the task's order.
+    """Every problem, all in flight together up to the job's limit; in the task's order. ``answers`` is for
+    the strategies, ``judge`` for grading.
 
     The first error that is not a failed call, or one failed problem too many, ends the others and is
     raised: what was received is in the journal.
@@ -265,7 +269,7 @@ async def solve_all(
 
     async def one(index: int, ctx: Context, group: asyncio.Task[None] | None) -> None:
         try:
-            solution = await solve(job.strategy, examples[index], ctx, answers, job.seed)
+            solution = await solve(job.strategy, examples[index], ctx, judge, job.seed)
         except Exception as error:
             stop.append(error)
             if group is not None:

@@ -31,7 +31,7 @@ class Solution:
     failure: Exception | None = None
 
 
-async def solve(strategy: Strategy, example: Example, ctx: Context, answers: Answers, seed: int) -> Solution:
+async def solve(strategy: Strategy, example: Example, ctx: Context, judge: Answers, seed: int) -> Solution:
     """Run and grade. A failed call or strategy is a row with its error; anything else is raised."""
     root = Population.root(example.problem, seed)
     failure: Exception | None = None
@@ -41,7 +41,7 @@ async def solve(strategy: Strategy, example: Example, ctx: Context, answers: Ans
         if isinstance(error, NotJournalled):
             raise
         final, failure = Population(), error
-    graded = await _grade(final, example.gold, answers)
+    graded = await _grade(final, example.gold, judge)
     return Solution(
         _row(example, final, graded, ctx, failure),
         tuple(_candidate(example, i, c, graded) for i, c in enumerate(final)),
@@ -52,12 +52,12 @@ async def solve(strategy: Strategy, example: Example, ctx: Context, answers: Ans
     )
 
 
-async def _grade(final: Population, gold: str | None, answers: Answers) -> dict[str, Verdict]:
+async def _grade(final: Population, gold: str | None, judge: Answers) -> dict[str, Verdict]:
     """The verdict on each distinct answer."""
     if gold is None:
         return {}
     distinct = dict.fromkeys(c.answer for c in final if c.answer is not None)
-    return {answer: await answers.equal(gold, answer) for answer in distinct}
+    return {answer: await judge.equal(gold, answer) for answer in distinct}
 
 
 def _row(

@@ -20,7 +20,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,6 +70,8 @@ def start(model: Path, port: int, parallel: int, context: int) -> object:
     params.port = port
     params.n_parallel = parallel
     params.n_ctx = parallel * context
+    params.kv_unified = True  # the draws of one request share the cache of their prompt
+    params.kv_unified_per_slot = context
     params.endpoint_metrics = True
     params.verbosity = 1
     try:
@@ -91,11 +92,6 @@ def wait_until_healthy(url: str) -> None:
     fail(f"the server at {url} was not healthy within {READY_SECONDS:.0f} seconds")
 
 
-def stop(_signum: int, _frame: object) -> None:
-    """Leave at once, without waiting for requests in flight."""
-    os._exit(0)
-
-
 def positive(text: str) -> int:
     """An integer of at least 1."""
     if int(text) < 1:
@@ -103,21 +99,21 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    parser = argparse.ArgumentParser(description="Serve SmolLM2-135M-Instruct on the CPU, OpenAI-compatible.")
+    parser = argparse.ArgumentParser(description="Serve SmolLM2-135M-Instruct, OpenAI-compatible.")
     parser.add_argument("--port", type=positive, default=8080, help="port on 127.0.0.1 (%(default)s)")
     parser.add_argument("--parallel", type=positive, default=16, help="slots: the largest n (%(default)s)")
     parser.add_argument("--context", type=positive, default=1536, help="tokens of one slot (%(default)s)")
-    chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    chosen = parser.parse_args()
+    for ends in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ends, lambda *_: os._exit(0))  # at once: nobody waits for requests in flight
     model = weights()
     check_port(chosen.port)
     server = start(model, chosen.port, chosen.parallel, chosen.context)
     url = f"http://{HOST}:{chosen.port}"
     wait_until_healthy(url)
-    print(f"serving {MODEL}: base URL {url}/v1, model {MODEL}, {chosen.parallel} in parallel", flush=True)
+    print(f"ready: base URL {url}/v1, model {MODEL}, n up to {chosen.parallel}", flush=True)
     while server is not None:
         signal.pause()
 
