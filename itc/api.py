@@ -16,9 +16,10 @@ from itc.budget.prices import Price
 from itc.config import ModelSettings, task_of
 from itc.errors import ConfigError
 from itc.library import parse
+from itc.runs.crew import Report
 from itc.runs.job import Engine, Errors, Job
 from itc.runs.rows import Result
-from itc.runs.runner import Report, execute
+from itc.runs.runner import execute
 from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
 from itc.tasks import Example, Task, content_sha256
 from itc.types import Problem

@@ -1,4 +1,4 @@
-"""`itc.run`: from a script and from a running loop, with every form of input, and every error before money."""
+"""`itc.run`: from a script and from a running loop, with every form of input; errors come before money."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from itc.budget.cost import Budget
 from itc.budget.prices import Price
 from itc.errors import CapabilityError, ConfigError, TaskError
 from itc.runs.rows import Result
-from itc.runs.runner import Progress
+from itc.runs.crew import Progress
 from itc.tasks import Example, load
 
 NOTHING: frozenset[Capability] = frozenset()
@@ -42,8 +41,8 @@ class Engine:
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    yield Engine()
+def engine() -> Engine:
+    return Engine()
 
 
 def run(engine: Engine, space: Path, text: Any = "sample(3) >> vote()", **options: Any) -> Result:
@@ -208,7 +207,7 @@ def test_blocking_returns_and_raises() -> None:
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a typo in the strategy": ({"text": "smaple(3)"}, ConfigError, "Did you mean 'sample'"),
     "an unknown argument": ({"text": "sample(m=3)"}, ConfigError, "sample"),
-    "not an expression": ({"text": "sample(3"}, ConfigError, ""),
+    "not an expression": ({"text": "sample(3"}, ConfigError, "sample.3"),
     "an unknown scorer": ({"text": "sample() >> score(prn)"}, ConfigError, "no scorer has that name"),
     "an unknown role": ({"text": "sample(role=drat)"}, ConfigError, "No model plays the role 'drat'"),
     "step scores without an aggregation": (
@@ -237,10 +236,13 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "no problem at a time": ({"in_flight": 0}, ConfigError, "in_flight"),
     "no call at a time": ({"concurrency": 0}, ConfigError, "concurrency"),
+    "less than no problem at a time": ({"in_flight": -1}, ConfigError, "in_flight"),
     "fewer than one problem": ({"problems": 0}, ConfigError, "problems"),
+    "fewer than no problem": ({"problems": -1}, ConfigError, "problems"),
 }
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("what", WRONG)
 def test_errors_come_before_money(what: str, engine: Engine, tmp_path: Path) -> None:
     options, kind, message = WRONG[what]

@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itc.keys import Key
+from tests.laws.trees import law
 
 parts = st.lists(st.text(max_size=6) | st.integers(-(2**40), 2**40), max_size=6)
 
 
+@law
 @given(parts, parts)
 def test_equal_paths_and_only_those_are_equal_keys(a: list[str | int], b: list[str | int]) -> None:
     assert (Key(*a) == Key(*b)) == (a == b and list(map(type, a)) == list(map(type, b)))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from itc.keys import Key
 from itc.types import Candidate, Population, Problem, Step, logsumexp
+from tests.laws.trees import law
 
 
 def test_a_problem_prompts_with_its_question() -> None:
@@ -70,6 +71,7 @@ def test_populations_pool_and_map_in_order() -> None:
     assert Population().done
 
 
+@law
 @given(st.lists(st.floats(-700, 700), max_size=9))
 def test_logsumexp_is_that(xs: list[float]) -> None:
     assert logsumexp([*xs, -math.inf]) == logsumexp(xs)

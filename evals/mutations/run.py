@@ -51,9 +51,10 @@ def copy(into: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", into)
 
 
-def python(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(root: Path, *arguments: str, examples: int = 60) -> subprocess.CompletedProcess[str]:
     """Run Python on the copy."""
-    env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "ITC_LAWS": "mutation"}
+    env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1", "ITC_LAWS_REPEATABLE": "1"}
+    env["ITC_LAWS_EXAMPLES"] = str(examples)
     command = [sys.executable, *arguments]
     return subprocess.run(
         command, cwd=root, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -66,11 +67,11 @@ def imports_the_copy(root: Path) -> bool:
     return where == str(root / "itc" / "keys.py")
 
 
-def tested(root: Path, *paths: str) -> tuple[bool, str]:
+def passes(root: Path, *paths: str, examples: int = 60) -> tuple[bool, str]:
     """(whether the tests passed, the first that failed)."""
     options = ("-q", "-x", "--no-header", "--tb=no", "-p", "no:cacheprovider", "--timeout=60")
     try:
-        run = python(root, "-m", "pytest", *paths, *options)
+        run = python(root, "-m", "pytest", *paths, *options, examples=examples)
     except subprocess.TimeoutExpired:
         return True, ""
     if run.returncode == 0:
@@ -99,7 +100,7 @@ def hunt(bug: Bug) -> Outcome:
         if python(root, "-c", "import itc.library").returncode:
             return Outcome(bug.name, "does not apply: the package no longer imports")
         for paths in ((bug.look,), everything()):
-            passed, by = tested(root, *paths)
+            passed, by = passes(root, *paths)
             if not passed:
                 return Outcome(bug.name, "caught", by, time.monotonic() - began)
     return Outcome(bug.name, "survived", "", time.monotonic() - began)
@@ -111,15 +112,14 @@ def control() -> Outcome:
     with TemporaryDirectory(prefix="mutation-") as folder:
         root = Path(folder).resolve()
         copy(root)
-        passed, by = tested(root, *everything())
+        passed, by = passes(root, *everything(), examples=20)
     verdict = "caught" if passed else "the tests fail without any bug"
     return Outcome("(no bug at all)", verdict, by or "passes", time.monotonic() - began)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--only", default="", help="bugs whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()

@@ -72,12 +72,13 @@ def compose(arguments: Arguments) -> list[Composed]:
 
 def show(arguments: Arguments) -> int:
     """Print what the arguments ask to see of the configuration."""
-    if not arguments.json:
-        compose(arguments)
-        return 0
+    # Held back until it is whole: Hydra logs some of it, and a logger complains of a reader that left.
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         compose(arguments)
+    if not arguments.json:
+        sys.stdout.write(told.getvalue())
+        return 0
     value: Any = {"text": told.getvalue()}
     if "--cfg" in arguments.flags:
         from omegaconf import OmegaConf

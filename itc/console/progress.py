@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from itc.runs.runner import Progress
+from itc.runs.crew import Progress
 
 _EVERY = 1.0
 """Seconds between two lines."""
@@ -25,10 +25,10 @@ class Shown:
 
 
 @contextlib.contextmanager
-def progress(shown: Shown) -> Iterator[Reporter]:
-    """A function to be called after every problem."""
+def progress(shown: Shown, problems: int) -> Iterator[Reporter]:
+    """A function to be called as the run goes on."""
     shown.last = None
-    with _bar(shown) if sys.stderr.isatty() else _lines(shown) as report:
+    with _bar(shown, problems) if sys.stderr.isatty() else _lines(shown) as report:
         yield report
 
 
@@ -71,7 +71,7 @@ def _state(p: Progress, seconds: float) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _bar(shown: Shown) -> Iterator[Reporter]:
+def _bar(shown: Shown, problems: int) -> Iterator[Reporter]:
     from rich import progress as rich
     from rich.console import Console
 
@@ -83,7 +83,7 @@ def _bar(shown: Shown) -> Iterator[Reporter]:
         rich.TimeRemainingColumn(),
     )
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, told="")
+        task = bar.add_task("", total=problems, told="")
 
         def report(state: Progress) -> None:
             shown.last = state

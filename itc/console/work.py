@@ -58,7 +58,7 @@ class Running:
         """Run it to its end."""
         self._shown.last = None
         finished = RunDirectory(job.directory).manifest().get("status") == "finished"
-        with progress(self._shown) as report:
+        with progress(self._shown, len(job.task.examples)) as report:
             result = self._signals.run(execute(job, report))
         return {
             **result.summary(),

@@ -11,8 +11,9 @@ from itc.backends.journal import Journal, Journaled, NotJournalled
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BackendError, StrategyFailed
+from itc.runs.crew import worst_case
 from itc.runs.job import Job
-from itc.runs.runner import RunDecisions, worst_case
+from itc.runs.runner import RunDecisions
 from itc.types import Population
 
 

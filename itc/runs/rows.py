@@ -124,10 +124,7 @@ class Result:
     @cached_property
     def cost(self) -> Cost:
         """The whole cost at full price, replayed calls included."""
-        total = ZERO
-        for row in self.rows:
-            total += row.cost
-        return total
+        return sum((row.cost for row in self.rows), ZERO)
 
     @property
     def answers(self) -> list[Solved]:

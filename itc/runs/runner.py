@@ -6,54 +6,23 @@ import asyncio
 import contextlib
 import gc
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from itc.algebra.context import Context, Role, Shape, Trace
 from itc.answers import Answers, Grader
 from itc.backends.base import Capability
 from itc.backends.deadline import Clock
 from itc.backends.journal import KEY_BYTES, Journal, Journaled, NotJournalled
-from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
-from itc.errors import BackendError, BudgetEnded, Unreachable
-from itc.runs.admission import Admission
+from itc.errors import BudgetEnded, Unreachable
+from itc.runs.crew import Crew, Report
 from itc.runs.job import Job
 from itc.runs.rows import Result
-from itc.runs.solve import Solution, solve
+from itc.runs.solve import Solution
 from itc.runs.store import RunDirectory, versions
-
-
-@dataclass
-class Progress:
-    """Where a run stands; handed to the caller after every problem."""
-
-    total: int
-    done: int = 0
-    right: int = 0
-    graded: int = 0
-    failed: int = 0
-    truncated: int = 0
-    spent: Cost = ZERO
-    billed: Cost = ZERO
-
-    def take(self, solution: Solution) -> None:
-        """Count a finished problem."""
-        row = solution.row
-        self.done += 1
-        self.right += bool(row.correct)
-        self.graded += row.gold is not None
-        self.failed += bool(row.error)
-        self.truncated += row.truncated
-        self.spent += row.cost
-        for cost in solution.trace.billed.values():
-            self.billed += cost
-
-
-Report = Callable[[Progress], None]
 
 
 class RunDecisions:
@@ -130,7 +99,7 @@ class _Run:
                 beat = asyncio.create_task(self._heartbeat()) if clock else None
                 try:
                     roles = job.roles(stacks)
-                    solutions = await solve_all(job, roles, answers, judge, decisions, report)
+                    solutions = await Crew(job, roles, answers, judge, decisions, report).solve()
                 except NotJournalled as missing:
                     raise offline or missing from None
                 finally:
@@ -176,12 +145,8 @@ class _Run:
         for solution in solutions:
             for role, cost in solution.trace.billed.items():
                 billed[role] = billed.get(role, ZERO) + cost
-        total = Cost()
-        for cost in billed.values():
-            total += cost
-        over = ZERO
-        for solution in solutions:
-            over += solution.overrun
+        total = sum(billed.values(), ZERO)
+        over = sum((s.overrun for s in solutions), ZERO)
         failed = any(r.error for r in rows)
         more = {
             "billed": total.as_dict(),
@@ -243,86 +208,3 @@ async def engines(
 
 def _capabilities(names: frozenset[str]) -> frozenset[Capability]:
     return frozenset(names)  # type: ignore[arg-type]
-
-
-async def solve_all(
-    job: Job,
-    roles: Mapping[str, Role],
-    answers: Answers,
-    judge: Answers,
-    decisions: RunDecisions | None,
-    report: Report | None,
-) -> list[Solution]:
-    """Every problem, all in flight together up to the job's limit; in the task's order. ``answers`` is for
-    the strategies, ``judge`` for grading.
-
-    The first error that is not a failed call, or one failed problem too many, ends the others and is
-    raised: what was received is in the journal.
-    """
-    examples = job.task.examples
-    admission = Admission(Account(job.run_budget))
-    progress = Progress(len(examples))
-    slots = asyncio.Semaphore(job.in_flight)
-    solutions: dict[int, Solution] = {}
-    cap = Caps.of(job.problem_budget)
-    stop: list[Exception] = []
-
-    async def one(index: int, ctx: Context, group: asyncio.Task[None] | None) -> None:
-        try:
-            solution = await solve(job.strategy, examples[index], ctx, judge, job.seed)
-        except Exception as error:
-            stop.append(error)
-            if group is not None:
-                group.cancel()
-            return
-        finally:
-            admission.leave(index, ctx.account.spent)
-            slots.release()
-        solutions[index] = solution
-        progress.take(solution)
-        if report is not None:
-            report(progress)
-        if _too_many(progress, job) and group is not None:
-            stop.append(solution.failure or BackendError(solution.row.error))
-            group.cancel()
-
-    async def launch() -> None:
-        me = asyncio.current_task()
-        async with asyncio.TaskGroup() as group:
-            for index, example in enumerate(examples):
-                await slots.acquire()
-                ctx = Context(
-                    example.problem,
-                    roles,
-                    scorers=job.scorers,
-                    answers=answers,
-                    trace=Trace(),
-                    decisions=decisions,
-                )
-                worst = ZERO
-                if admission.capped:
-                    worst = cap.clip(worst_case(job, ctx))
-                account = await admission.admit(index, worst, cap)
-                group.create_task(one(index, replace(ctx, account=account), me))
-
-    try:
-        await asyncio.create_task(launch())
-    except asyncio.CancelledError:
-        if not stop:
-            raise
-    if stop:
-        raise stop[0]
-    return [solutions[i] for i in range(len(examples))]
-
-
-def worst_case(job: Job, ctx: Context) -> Cost:
-    """The most that the job's strategy can cost on a problem, the job's caps not applied."""
-    capped = not (job.problem_budget.unlimited and job.run_budget.unlimited)
-    return job.strategy.bound(Shape(capped=capped), ctx)[0]
-
-
-def _too_many(progress: Progress, job: Job) -> bool:
-    most, fraction = job.errors.most, job.errors.fraction
-    if most is not None and progress.failed > most:
-        return True
-    return progress.failed > max(1.0, fraction * progress.total) or (progress.failed == progress.total == 1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from itc.budget.cost import UNBOUNDED, UNLIMITED, ZERO, Budget, Cost, share
 from itc.errors import ConfigError
+from tests.laws.trees import law
 
 amounts = st.integers(0, 10**6)
 costs = st.builds(Cost, amounts, amounts, amounts, amounts, amounts, amounts)
@@ -17,6 +18,7 @@ capped = st.one_of(amounts, st.just(math.inf))
 budgets = st.builds(Budget, *[capped] * 8)
 
 
+@law
 @given(costs, costs, costs)
 def test_costs_are_a_commutative_monoid(a: Cost, b: Cost, c: Cost) -> None:
     assert (a + b) + c == a + (b + c)
@@ -27,6 +29,7 @@ def test_costs_are_a_commutative_monoid(a: Cost, b: Cost, c: Cost) -> None:
     assert a.tokens == a.prompt_tokens + a.completion_tokens
 
 
+@law
 @given(costs, st.integers(0, 9))
 def test_times_is_repeated_addition(a: Cost, n: int) -> None:
     assert a.times(n) == sum([a] * n, ZERO)
@@ -34,6 +37,7 @@ def test_times_is_repeated_addition(a: Cost, n: int) -> None:
     assert ZERO.times(math.inf) == ZERO
 
 
+@law
 @given(budgets, budgets, budgets)
 def test_budgets_are_a_meet_semilattice(a: Budget, b: Budget, c: Budget) -> None:
     assert (a & b) & c == a & (b & c)
@@ -43,6 +47,7 @@ def test_budgets_are_a_meet_semilattice(a: Budget, b: Budget, c: Budget) -> None
     assert a.unlimited == (a == UNLIMITED) == (not a.stated())
 
 
+@law
 @given(budgets)
 def test_scopes_share_out_the_units(a: Budget) -> None:
     run, problem = a.scopes()
@@ -64,6 +69,7 @@ def test_caps_are_named() -> None:
         Budget.of({"token": 5})
 
 
+@law
 @given(st.integers(0, 10**9), st.integers(1, 300))
 def test_shares_add_up_and_the_first_get_the_rest(amount: int, n: int) -> None:
     parts = [share(amount, n, i) for i in range(n)]

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from itc.budget.cost import Cost
 from itc.budget.prices import FREE, Price
 from itc.errors import ConfigError
+from tests.laws.trees import law
 
 tokens = st.integers(0, 10**7)
 cents = st.integers(0, 10**5).map(lambda x: x / 100)
 
 
+@law
 @given(cents, cents, cents, tokens, tokens, tokens)
 def test_a_call_costs_exactly_its_tokens(
     prompt: float, cached: float, completion: float, fresh: int, hit: int, made: int

@@ -17,7 +17,7 @@ from itc.budget.cost import Cost
 from itc.console import tables
 from itc.console.progress import Shown, progress
 from itc.console.terminal import clean
-from itc.runs.runner import Progress
+from itc.runs.crew import Progress
 from tests.console.served import ITC, Toy, environment, itc, overrides, questions, toy
 
 COST = Cost(12, 900, 300, 250, 0, 0).as_dict()
@@ -113,7 +113,7 @@ def test_jobs_are_named_by_what_varies() -> None:
 
 def test_lines_of_progress_are_few_and_the_last_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     keeper = Shown()
-    with progress(keeper) as report:
+    with progress(keeper, 2000) as report:
         for done in range(1, 1000):
             report(Progress(total=2000, done=done))
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]

@@ -219,6 +219,14 @@ def test_the_filter_returns_the_best_of_what_finished(n: int, seed: int, scheme:
     assert {r.key for r in asked[len(asked) - len(last_round) :]} == {c.key for c in last_round} <= final
 
 
+def test_the_last_thing_a_filter_does_is_a_step() -> None:
+    """Unless resampling dropped the last unfinished particle, what was drawn last stands at the end."""
+    whole = particle_filter(4)
+    assert isinstance(whole, Pipeline)
+    ends = [run(Pipeline(whole.stages[:-1]), seed=seed).population for seed in range(30)]
+    assert any(c.key.path[-2] == "draw" for pop in ends for c in pop)
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_a_very_hot_filter_is_independent_sampling(n: int) -> None:
     """Nearly equal weights: a scheme with low variance keeps each particle, so the lineages never meet."""

@@ -102,8 +102,10 @@ def test_a_run_resumed_from_a_file_is_the_same_run(
     assume(bound(a)[0].calls <= 40)
     path = tmp_path_factory.getbasetemp() / f"journal-{next(files)}.sqlite"
     asked: list[Request] = []
+    lost = 0
 
     def go(**options: object) -> Ran | None:
+        nonlocal lost
         engine = Engine(**options)  # type: ignore[arg-type]
         with Journal.open(path) as journal:
             ctx = context(cap, Journaled(engine, journal), File(journal))
@@ -112,9 +114,11 @@ def test_a_run_resumed_from_a_file_is_the_same_run(
             except Crash:
                 out = None
             asked.extend(engine.asked)
-            assert journal.draws == len({r.identity("laws") for r in asked}) == len(asked)
+            # A race that crashes cancels what it had under way; nothing else is ever lost.
+            lost += engine.cancelled
+            assert journal.draws == len(asked) - lost
         assert ctx.account.held == ZERO
-        assert sum(ctx.trace.billed.values(), ZERO) == engine.sold
+        assert out is None or sum(ctx.trace.billed.values(), ZERO) == engine.sold
         return None if out is None else Ran(out, ctx.account, ctx.trace, engine)
 
     try:

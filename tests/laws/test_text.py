@@ -107,6 +107,9 @@ HOSTILE = (
     "sample().bound()",
     "sample().text()",
     "sample().walk()",
+    "sample().__rshift__(step())",
+    "sample().__mul__(2)",
+    "sample().__class__('step')",
     "sample()(1)",
     "(lambda: sample())()",
     "lambda: 1",
@@ -235,6 +238,13 @@ def test_deep_text_is_read_or_refused(text: str) -> None:
         return
     assert parse(str(s)) == s
     hash(s)
+
+
+def test_long_is_not_deep() -> None:
+    """A hundred different stages one after another, or side by side, are no nesting."""
+    for operator in (" >> ", " | "):
+        text = operator.join(f"sample({n})" for n in range(1, 301))
+        assert str(parse(text)) == text
 
 
 def test_arms_are_identifiers() -> None:

@@ -16,11 +16,12 @@ from itc.scorers.base import SCORERS, FunctionScorer, scorer
 from itc.stages.extend import annotate, sample, step
 from itc.stages.score import aggregate, score
 from itc.types import Candidate, Population, Step
-from tests.laws.trees import SCORERS_OF_LAWS, context, run
+from tests.laws.trees import SCORERS_OF_LAWS, context, law, run
 
 unit = st.floats(0, 1)
 
 
+@law
 @given(st.lists(unit, min_size=1, max_size=9))
 def test_aggregations_stay_between_zero_and_one(scores: list[float]) -> None:
     steps = tuple(scores)
