@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from itc.algebra.context import Scorer
-from itc.algebra.strategy import Strategy
+from itc.algebra.strategy import Strategy, count
 from itc.backends.base import Backend, Sampling
 from itc.budget.cost import UNLIMITED, Budget
 from itc.budget.prices import Price
@@ -60,7 +60,7 @@ def run(
         strategy = parse(strategy)
     work = _task(task)
     if problems is not None:
-        work = work.head(problems)
+        work = work.head(count(problems, "problems", 1))
     whole, each = budget.scopes()
     known: dict[str, Scorer] = dict(SCORERS)
     engines = {"policy": _engine(model, work, sampling, price, concurrency)}

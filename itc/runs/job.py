@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -12,7 +13,7 @@ import orjson
 
 from itc import __version__
 from itc.algebra.context import Role, Scorer
-from itc.algebra.strategy import Strategy
+from itc.algebra.strategy import Strategy, count
 from itc.backends.base import Backend, Sampling
 from itc.backends.coalesce import Coalesce
 from itc.backends.deadline import Clock, Decisions, TimeCap
@@ -144,8 +145,16 @@ class Job:
                 )
         for node in self.strategy.walk():
             node.check(self.scorers)
+        count(self.in_flight, "in_flight", 1)
         if not self.task.examples:
             raise ConfigError(f"Task {self.task.name} has no problems. Raise problems=, or check the file.")
+        ids = Counter(e.problem.id for e in self.task.examples)
+        if len(ids) < len(self.task.examples):
+            twice = next(name for name, n in ids.items() if n > 1)
+            raise ConfigError(
+                f"Two problems of {self.task.name} have the id {twice!r}: they would share their draws. Give "
+                "each problem an id of its own."
+            )
 
     def roles(self, stacks: Mapping[str, Backend]) -> dict[str, Role]:
         """The roles that strategies see."""
