@@ -9,7 +9,7 @@ from functools import cached_property
 from itc.algebra.context import Context, Shape
 from itc.algebra.local import fuse
 from itc.algebra.registry import Ref
-from itc.algebra.strategy import ATOM, POWER, THEN, Strategy, holds
+from itc.algebra.strategy import ATOM, POWER, THEN, TIMES, Strategy, holds
 from itc.budget.cost import UNLIMITED, ZERO, Cost
 from itc.types import Population
 
@@ -61,7 +61,7 @@ identity = Pipeline()
 
 
 def _power(unit: Strategy, n: int) -> str:
-    return f"{unit.wrapped(ATOM)} ** {n}" if n > 1 else unit.wrapped(POWER)
+    return f"{unit.wrapped(ATOM)} ** {n}" if n > 1 else unit.wrapped(TIMES)
 
 
 def repeats(items: Sequence[Strategy], longest: int = 8) -> list[tuple[tuple[Strategy, ...], int]]:

@@ -68,8 +68,8 @@ class _Reader:
                     return -value
             case ast.Name(id=name):
                 return self._name(name, argument)
-            case ast.BinOp(left=left, op=op, right=right):
-                return self._operator(node, op, self.read(left), self.read(right))
+            case ast.BinOp():
+                return self._chain(node)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 return self._call(self._function(name), name, args, keywords)
             case ast.Call(func=ast.Attribute(value=body, attr=method), args=args, keywords=keywords):
@@ -100,6 +100,16 @@ class _Reader:
             if name in registry:
                 return Ref(kind, name)
         raise ConfigError(f"Unknown strategy {name!r}. {did_you_mean(name, (*STRATEGIES, *CONSTANTS))}")
+
+    def _chain(self, node: ast.BinOp) -> Any:
+        # a >> b >> c nests to the left without being deep: its parts are read one after another.
+        parts = [node]
+        while isinstance(inner := parts[-1].left, ast.BinOp) and type(inner.op) is type(node.op):
+            parts.append(inner)
+        value = self.read(parts[-1].left)
+        for part in reversed(parts):
+            value = self._operator(part, part.op, value, self.read(part.right))
+        return value
 
     def _operator(self, node: ast.expr, op: ast.operator, a: Any, b: Any) -> Any:
         strategies = isinstance(a, Strategy), isinstance(b, Strategy)

@@ -5,7 +5,8 @@ Particle-Based Monte Carlo Methods", arXiv 2502.01618, algorithm 1. As there, th
 the odds of its latest reward (softmax of logits at temperature ``temperature``), not a product over steps.
 Deviation: resampling comes before a step and not after the last, since resampling a finished population
 and then taking its best loses the best particle in 1–8 % of cases (N = 32–4). Finished particles are
-absorbing: they are neither extended nor rated again.
+absorbing: they are neither extended nor rated again. They take part in resampling, as in the paper, so one
+that finished early may be dropped later; the best of what stands at the end is returned.
 """
 
 from __future__ import annotations

