@@ -16,6 +16,8 @@ def data_file(name: str) -> Path:
     """Path of ``name`` under the data folder, or a skip."""
     path = ROOT / name
     if not path.exists():
+        if os.environ.get("ITC_REQUIRE_DATA"):
+            pytest.fail(f"{name} is not under {ROOT}, and ITC_REQUIRE_DATA says that it must be")
         pytest.skip(f"{name} is not under {ROOT}; set ITC_DATA to the folder that has it")
     return path
 
