@@ -17,8 +17,8 @@ from itc.backends.base import Capability, Completion, Request, Sampling, Usage
 from itc.budget.cost import Budget
 from itc.budget.prices import Price
 from itc.errors import CapabilityError, ConfigError, TaskError
-from itc.runs.rows import Result
 from itc.runs.crew import Progress
+from itc.runs.rows import Result
 from itc.tasks import Example, load
 
 NOTHING: frozenset[Capability] = frozenset()

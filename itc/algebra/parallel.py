@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, reduce
+from functools import reduce
 
 from itc.algebra.context import Context, Shape, side_by_side
 from itc.algebra.registry import Ref, strategy
-from itc.algebra.sequence import repeats
+from itc.algebra.sequence import Lazy, repeats
 from itc.algebra.strategy import ATOM, TIMES, UNION, Strategy, argument, holds
 from itc.budget.cost import UNLIMITED, ZERO, Amount, Cost
 from itc.errors import BackendError, ConfigError, StrategyFailed
@@ -93,21 +93,14 @@ async def side(branches: tuple[Strategy, ...], pop: Population, ctx: Context, fi
 
 
 @dataclass(frozen=True)
-class Grow(Strategy):
+class Grow(Lazy):
     """``a * at_most``, one copy after another, until ``stop`` holds of the pool so far.
 
     Copies fork with the same indices as in ``a * n``, so stopping late only adds to what stopping early
     had. One copy costs what ``a`` costs.
     """
 
-    body: Strategy
-    stop: Ref
-    at_most: int
-
-    @cached_property
-    def size(self) -> int:
-        """The body's, ``at_most`` times."""
-        return self.body.size * self.at_most
+    operator = "grow"
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Copy after copy."""
@@ -127,14 +120,6 @@ class Grow(Strategy):
         return cost.times(self.at_most), Shape(
             after.count * self.at_most, after.live * self.at_most, after.tokens, shape.capped
         )
-
-    def parts(self) -> tuple[Strategy, ...]:
-        """The body."""
-        return (self.body,)
-
-    def text(self) -> tuple[str, int]:
-        """``a.grow(stop, n)``."""
-        return f"{self.body.wrapped(ATOM)}.grow({self.stop}, {self.at_most})", ATOM
 
 
 @dataclass(frozen=True)

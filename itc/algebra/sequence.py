@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.local import fuse
@@ -82,17 +83,34 @@ def repeats(items: Sequence[Strategy], longest: int = 8) -> list[tuple[tuple[Str
 
 
 @dataclass(frozen=True)
-class Until(Strategy):
-    """``a ** at_most`` that ends early: when ``stop`` holds, or when the budget refused a round a draw."""
+class Lazy(Strategy):
+    """A body that is repeated until a predicate holds, at most so often."""
 
     body: Strategy
     stop: Ref
     at_most: int
 
+    operator: ClassVar[str]
+
     @cached_property
     def size(self) -> int:
         """The body's, ``at_most`` times."""
         return self.body.size * self.at_most
+
+    def parts(self) -> tuple[Strategy, ...]:
+        """The body."""
+        return (self.body,)
+
+    def text(self) -> tuple[str, int]:
+        """``a.until(stop, n)``."""
+        return f"{self.body.wrapped(ATOM)}.{self.operator}({self.stop}, {self.at_most})", ATOM
+
+
+@dataclass(frozen=True)
+class Until(Lazy):
+    """``a ** at_most`` that ends early: when ``stop`` holds, or when the budget refused a round a draw."""
+
+    operator = "until"
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Round after round."""
@@ -117,11 +135,3 @@ class Until(Strategy):
                 break
             shape = after
         return total, either
-
-    def parts(self) -> tuple[Strategy, ...]:
-        """The body."""
-        return (self.body,)
-
-    def text(self) -> tuple[str, int]:
-        """``a.until(stop, n)``."""
-        return f"{self.body.wrapped(ATOM)}.until({self.stop}, {self.at_most})", ATOM

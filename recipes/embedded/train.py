@@ -1,0 +1,125 @@
+"""Train the embedded policy and reward model:
+
+    python recipes/embedded/train.py --out /tmp/embedded
+
+Stages: policy, samples, prm, calibrate. Every stage leaves checkpoints under ``--out``; the same command goes on
+from the last one. ``--install`` copies the result into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from data import Stream, Tokenizer
+from measure import accuracy
+from model import Llama, Shape, export
+from prm import draw_samples, train_prm
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, for how long; the defaults made the files in the package."""
+
+    seed: int = 1
+    threads: int = 1
+    policy_tokens: int = 7_000_000
+    """Padded tokens, question and solution."""
+    batch: int = 2048
+    muon_lr: float = 6e-3
+    adam_lr: float = 4e-3
+    eased: float = 0.6
+    """The part of training over which low levels come more often."""
+    stage_tokens: int = 500_000
+    """Between two exports, tests and snapshots for the reward model."""
+    checkpoint_seconds: float = 60.0
+
+
+def optimizers(model: Llama, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the layers, Adam for embeddings, norms and heads."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
+    others = [p for n, p in model.named_parameters() if p.ndim < 2 or ".layers." not in n]
+    muon = torch.optim.Muon(matrices, lr=muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4)
+    return [muon, torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
+def rate(done: float) -> float:
+    """The learning rate as a part of its greatest, when the part ``done`` of training is over."""
+    return min(1.0, done / 0.02 + 0.05, max(0.02, (1 - done) / 0.7))
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """A file that is whole or not there."""
+    temporary = path.with_suffix(".part")
+    write(temporary)
+    temporary.replace(path)
+
+
+def log(path: Path, row: dict[str, float]) -> None:
+    """Append to a CSV of curves."""
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)
+    print(" ".join(f"{k}={v:.4g}" for k, v in row.items()), flush=True)
+
+
+def train_policy(plan: Plan, out: Path, tokenizer: Tokenizer) -> Llama:
+    """The policy, from the last checkpoint on."""
+    torch.manual_seed(plan.seed)
+    model = Llama(Shape(len(tokenizer)))
+    steps = optimizers(model, plan.muon_lr, plan.adam_lr)
+    bases = [s.param_groups[0]["lr"] for s in steps]
+    stream = Stream(tokenizer, plan.seed)
+    tokens, seconds, loss_sum, count, step = 0, 0.0, 0.0, 0, 0
+    saved = out / "policy.ckpt"
+    if saved.exists():
+        state = torch.load(saved)
+        model.load_state_dict(state["model"])
+        for optimizer, kept in zip(steps, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        stream.used, tokens, seconds, step = state["used"], state["tokens"], state["seconds"], state["step"]
+    last_save = time.monotonic()
+    while tokens < plan.policy_tokens:
+        began = time.monotonic()
+        ease = max(0.0, 1 - tokens / plan.policy_tokens / plan.eased) * 2
+        for ids, targets in stream.batches(plan.batch, ease):
+            factor = rate(tokens / plan.policy_tokens)
+            for optimizer, base in zip(steps, bases, strict=True):
+                optimizer.param_groups[0]["lr"] = base * factor
+                optimizer.zero_grad(set_to_none=True)
+            at = targets >= 0
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = model.head(model.model(ids)[0][at])
+            loss = F.cross_entropy(logits.float(), targets[at])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in steps:
+                optimizer.step()
+            tokens, count, step = tokens + ids.numel(), count + 1, step + 1
+            loss_sum += float(loss.detach())
+        seconds += time.monotonic() - began
+        row = {"tokens": tokens, "problems": stream.used, "step": step, "seconds": seconds, "loss": loss_sum / count}
+        log(out / "policy.csv", row)
+        loss_sum, count = 0.0, 0
+        stage = out / f"policy-{tokens // plan.stage_tokens * plan.stage_tokens:09d}.pt"
+        if not stage.exists():
+            write_whole(stage, lambda p: torch.save(model.state_dict(), p))
+            export(model, tokenizer, out / "policy")
+            found = accuracy(model, tokenizer, "dev", 100, 1, plan.seed)
+            log(out / "policy_dev.csv", {"tokens": tokens, "seconds": seconds, **found})
+        if time.monotonic() - last_save > plan.checkpoint_seconds or tokens >= plan.policy_tokens:
+            state = {"model": model.state_dict(), "optimizers": [s.state_dict() for s in steps]}
+            state |= {"used": stream.used, "tokens": tokens, "seconds": seconds, "step": step}
+            write_whole(saved, lambda p, state=state: torch.save(state, p))
+            last_save = time.monotonic()
+    export(model, tokenizer, out / "policy")
+    return model.eval()
