@@ -13,7 +13,7 @@ from itc.algebra.strategy import Strategy, count
 from itc.backends.base import Backend, Sampling
 from itc.budget.cost import UNLIMITED, Budget
 from itc.budget.prices import Price
-from itc.config import ModelSettings, task_of
+from itc.config import model_of, task_of
 from itc.errors import ConfigError
 from itc.library import parse
 from itc.runs.crew import Report
@@ -119,7 +119,7 @@ def _engine(
     model: Model, task: Task, sampling: Sampling | None, price: Price | None, concurrency: int
 ) -> Engine:
     if isinstance(model, Mapping):
-        return ModelSettings.read(model).engine(task)
+        return model_of(model).engine(task)
     chosen = sampling or Sampling(stop=task.stop, step=task.step_delimiter, logprobs=True)
     n_max = 16 if "n" in model.capabilities else 1
     return Engine(model, chosen, price or Price(), concurrency, n_max)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from itc.algebra.registry import STRATEGIES
 from itc.algebra.strategy import Strategy
 from itc.algebra.text import call
-from itc.backends.base import Sampling
+from itc.backends.base import Backend, Sampling
 from itc.backends.openai import OpenAIBackend, OpenAIConfig
 from itc.backends.retry import RetryPolicy
 from itc.budget.cost import UNLIMITED, Amount, Budget
@@ -51,19 +52,10 @@ class RetrySettings(_Strict):
 
 
 class ModelSettings(_Strict):
-    """An OpenAI-compatible server, the model it serves and how it samples by default."""
+    """What every model has: how it samples by default, what it costs, how many calls it takes at once."""
 
-    backend: Literal["openai"] = "openai"
+    backend: str
     name: str = Field(min_length=1)
-    base_url: str = "http://127.0.0.1:8000/v1"
-    revision: str = ""
-    api: Literal["completions", "chat"] = "completions"
-    api_key_env: str = "OPENAI_API_KEY"
-    chat_template: str = ""
-    continuation: Literal["auto", "continue_final_message", "prefill", "none"] = "auto"
-    extra_body: dict[str, Any] = {}
-    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
-    usage: Literal["strict", "bound"] = "strict"
     temperature: float = Field(1.0, ge=0)
     top_p: float = Field(1.0, gt=0, le=1)
     top_k: int = Field(0, ge=0)
@@ -75,22 +67,13 @@ class ModelSettings(_Strict):
     logprobs: bool = True
     price: PriceSettings = PriceSettings()
     concurrency: int = Field(64, ge=1)
-    n_max: int = Field(16, ge=1)
-    deadline: float = Field(600.0, gt=0)
-    retry: RetrySettings = RetrySettings()
 
-    @staticmethod
-    def read(data: Mapping[str, Any]) -> ModelSettings:
-        """From plain data. ConfigError that names each wrong key."""
-        try:
-            return ModelSettings.model_validate(data)
-        except ValidationError as error:
-            raise ConfigError(explain(error, ModelSettings, "model")) from None
+    def made(self) -> Backend:
+        """The backend, not yet open."""
+        raise ConfigError(f"model.backend={self.backend!r} cannot be run.")
 
     def engine(self, task: Task) -> Engine:
         """The engine, with the task's stops and step delimiter."""
-        own = {f.name for f in dataclass_fields(OpenAIConfig)}
-        backend = OpenAIBackend(OpenAIConfig(**{k: v for k, v in self if k in own}))
         sampling = Sampling(
             self.temperature,
             self.top_p,
@@ -102,10 +85,49 @@ class ModelSettings(_Strict):
             task.step_delimiter if self.step is None else self.step,
             self.logprobs,
         )
-        price = Price(**self.price.model_dump())
-        return Engine(
-            backend, sampling, price, self.concurrency, self.n_max, RetryPolicy(**self.retry.model_dump())
-        )
+        return Engine(self.made(), sampling, Price(**self.price.model_dump()), self.concurrency)
+
+    @property
+    def chats(self) -> bool:
+        """Whether it is asked in a chat's manner."""
+        return False
+
+
+class ServedModel(ModelSettings):
+    """A model behind an OpenAI-compatible server."""
+
+    backend: Literal["openai"] = "openai"
+    base_url: str = "http://127.0.0.1:8000/v1"
+    revision: str = ""
+    api: Literal["completions", "chat"] = "completions"
+    api_key_env: str = "OPENAI_API_KEY"
+    chat_template: str = ""
+    continuation: Literal["auto", "continue_final_message", "prefill", "none"] = "auto"
+    extra_body: dict[str, Any] = {}
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    usage: Literal["strict", "bound"] = "strict"
+    n_max: int = Field(16, ge=1)
+    deadline: float = Field(600.0, gt=0)
+    retry: RetrySettings = RetrySettings()
+
+    def made(self) -> Backend:
+        """An `OpenAIBackend`."""
+        own = {f.name for f in dataclass_fields(OpenAIConfig)}
+        return OpenAIBackend(OpenAIConfig(**{k: v for k, v in self if k in own}))
+
+    def engine(self, task: Task) -> Engine:
+        """With retries, and several draws in one call."""
+        policy = RetryPolicy(**self.retry.model_dump())
+        return replace(super().engine(task), n_max=self.n_max, retry=policy)
+
+    @property
+    def chats(self) -> bool:
+        """Over the chat interface, or with a chat's template."""
+        return self.api == "chat" or bool(self.chat_template)
+
+
+Model = ServedModel
+"""Any kind of model, told apart by ``backend``."""
 
 
 class ScorerSettings(_Strict):
@@ -157,8 +179,8 @@ class Settings(_Strict):
     """Everything that makes a run."""
 
     task: dict[str, Any]
-    model: ModelSettings
-    roles: dict[str, ModelSettings] = {}
+    model: Model
+    roles: dict[str, Model] = {}
     scorer: ScorerSettings = ScorerSettings()
     strategy: dict[str, Any]
     budget: BudgetSettings = BudgetSettings()
@@ -180,8 +202,7 @@ class Settings(_Strict):
         # A chat model is asked in a chat's manner and a base model by example, unless the task says.
         options = dict(self.task)
         if options.get("style", "") is None:
-            chat = self.model.api == "chat" or bool(self.model.chat_template)
-            options["style"] = "chat" if chat else "completion"
+            options["style"] = "chat" if self.model.chats else "completion"
         return options
 
     def job(self, yaml: str = "") -> Job:
@@ -221,6 +242,15 @@ def scorers_of(settings: ScorerSettings) -> dict[str, FunctionScorer]:
             raise ConfigError(f"Unknown scorer {settings.name!r}. {suggestion}")
         known[settings.role] = known[settings.name]
     return known
+
+
+def model_of(data: Mapping[str, Any]) -> ModelSettings:
+    """A model's settings from plain data. ConfigError that names each wrong key."""
+    adapter: TypeAdapter[ModelSettings] = TypeAdapter(Model)
+    try:
+        return adapter.validate_python(data)
+    except ValidationError as error:
+        raise ConfigError(explain(error, ServedModel, "model")) from None
 
 
 def task_of(options: Mapping[str, Any]) -> Task:

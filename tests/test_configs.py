@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from itc.algebra.registry import STRATEGIES
-from itc.config import BudgetSettings, ModelSettings, Settings, scorers_of, strategy_of
+from itc.config import BudgetSettings, ServedModel, Settings, scorers_of, strategy_of
 from itc.console.arguments import read
 from itc.console.compose import Composed, compose, config_folder
 from itc.errors import ConfigError
@@ -89,7 +89,7 @@ def test_tasks_list_every_option_with_its_default(name: str) -> None:
 
 def test_models_list_every_field_with_its_default() -> None:
     told = config("model=local", "model.name=some")["model"]
-    assert told == ModelSettings(name="some").model_dump()
+    assert told == ServedModel(name="some").model_dump()
     assert set(config("model=openai", *FILL["model=openai"])["model"]) == set(told)
 
 

@@ -1,0 +1,53 @@
+"""Pictures for papers, by matplotlib: PNG and SVG, nothing random in either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from itc.analysis.intervals import Estimate
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, told apart by the colour-blind."""
+MARKERS = "osD^vPX"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: what it cost a problem, and how often it was right."""
+
+    tokens: float
+    """Prompt and completion tokens a problem, of all models together."""
+    accuracy: Estimate
+
+
+def frontier(lines: Mapping[str, Sequence[Point]], title: str, path: Path) -> list[Path]:
+    """Accuracy against tokens, a line a strategy, with 95 % intervals. Returns the files: PNG and SVG."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 4.4), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    for (name, points), colour, marker in zip(lines.items(), COLOURS * 9, MARKERS * 9, strict=False):
+        x = [p.tokens for p in points]
+        y = [100 * p.accuracy.mean for p in points]
+        below = [100 * (p.accuracy.mean - p.accuracy.low) for p in points]
+        above = [100 * (p.accuracy.high - p.accuracy.mean) for p in points]
+        axes.errorbar(
+            x, y, yerr=(below, above), label=name, color=colour, marker=marker, markersize=5,
+            linewidth=1.6, elinewidth=0.8, capsize=2, alpha=0.9,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_xlabel("tokens a problem (prompt + completion, policy and reward model)")
+    axes.set_ylabel("accuracy, % (95 % interval)")
+    axes.set_title(title, fontsize=11)
+    axes.grid(alpha=0.25, which="both", linewidth=0.5)
+    axes.legend(frameon=False, fontsize=9)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    files = [path.with_suffix(".png"), path.with_suffix(".svg")]
+    with mpl.rc_context({"svg.hashsalt": "itc"}):
+        figure.savefig(files[0])
+        figure.savefig(files[1], metadata={"Date": None})
+    return files
