@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import orjson
 
@@ -185,6 +185,7 @@ class Watch:
         return True
 
 
+@runtime_checkable
 class Backend(Protocol):
     """An engine, or middleware around one."""
 
