@@ -58,6 +58,12 @@ An override is KEY=VALUE; `itc list` shows what can be chosen. Exit codes: 0 don
 3 backend or journal, 4 the budget ended before any answer, 130 interrupted."""
 
 COMMANDS: dict[str, Command] = {
+    "demo": Command(
+        home="itc.console.demo:demo",
+        usage="itc demo [--problems N] [--seed N] [--workspace DIR] [--json]",
+        summary="Five strategies at four budgets on the models that ship with itc: a table and a picture.",
+        examples=("itc demo", "itc demo --problems 20 --workspace runs/try"),
+    ),
     "run": Command(
         home="itc.console.run:run",
         usage="itc run [-m] [--json] [OVERRIDE …]",

@@ -10,10 +10,20 @@ from collections.abc import Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+)
 
+from itc.algebra.context import Scorer
 from itc.algebra.registry import STRATEGIES
 from itc.algebra.strategy import Strategy
 from itc.algebra.text import call
@@ -25,7 +35,7 @@ from itc.budget.prices import Price
 from itc.errors import ConfigError, did_you_mean
 from itc.library import parse
 from itc.runs.job import Engine, Errors, Job
-from itc.scorers.base import SCORERS, FunctionScorer
+from itc.scorers.base import SCORERS, ModelScorer
 from itc.tasks import Task
 from itc.tasks import load as load_task
 
@@ -85,7 +95,14 @@ class ModelSettings(_Strict):
             task.step_delimiter if self.step is None else self.step,
             self.logprobs,
         )
-        return Engine(self.made(), sampling, Price(**self.price.model_dump()), self.concurrency)
+        return Engine(
+            self.made(), sampling, Price(**self.price.model_dump()), self.concurrency, label=self.label
+        )
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return self.name
 
     @property
     def chats(self) -> bool:
@@ -126,7 +143,36 @@ class ServedModel(ModelSettings):
         return self.api == "chat" or bool(self.chat_template)
 
 
-Model = ServedModel
+class EmbeddedModel(ModelSettings):
+    """A model that ships with the package, or a folder in its layout, run in process by NumPy."""
+
+    backend: Literal["embedded"]
+    name: str = Field("policy", min_length=1)
+    max_tokens: int = Field(256, ge=1)
+    step_tokens: int = Field(64, ge=1)
+    concurrency: int = Field(100_000, ge=1)
+    """The engine batches whatever waits: no need to hold calls back."""
+
+    def made(self) -> Backend:
+        """An `EmbeddedBackend`."""
+        from itc.backends.embedded.backend import EmbeddedBackend
+
+        return EmbeddedBackend(self.name)
+
+    @property
+    def label(self) -> str:
+        """Tells it from a served model of the same name."""
+        return f"embedded {self.name}"
+
+
+def _kind(data: Any) -> str:
+    kind = data.get("backend", "openai") if isinstance(data, Mapping) else getattr(data, "backend", "")
+    return kind if isinstance(kind, str) else ""
+
+
+Model = Annotated[
+    Annotated[ServedModel, Tag("openai")] | Annotated[EmbeddedModel, Tag("embedded")], Discriminator(_kind)
+]
 """Any kind of model, told apart by ``backend``."""
 
 
@@ -217,11 +263,15 @@ class Settings(_Strict):
             if role in engines:
                 raise ConfigError("roles.policy: the policy is set by model=.")
             engines[role] = model.engine(task)
+        scorers = scorers_of(self.scorer)
+        if self.scorer.name == EMBEDDED:
+            engines[self.scorer.role] = EmbeddedModel(backend="embedded", name="prm").engine(task)
+            scorers[self.scorer.role] = ModelScorer(self.scorer.role)
         return Job(
             task=task,
             strategy=strategy,
             engines=engines,
-            scorers=scorers_of(self.scorer),
+            scorers=scorers,
             run_budget=run,
             problem_budget=problem,
             seed=self.seed,
@@ -233,12 +283,16 @@ class Settings(_Strict):
         )
 
 
-def scorers_of(settings: ScorerSettings) -> dict[str, FunctionScorer]:
+EMBEDDED = "embedded"
+"""The scorer that is the reward model shipped with the package."""
+
+
+def scorers_of(settings: ScorerSettings) -> dict[str, Scorer]:
     """Every registered scorer under its name, and the chosen one under its role too."""
-    known = dict(SCORERS)
-    if settings.name != "none":
+    known: dict[str, Scorer] = dict(SCORERS)
+    if settings.name not in ("none", EMBEDDED):
         if settings.name not in known:
-            suggestion = did_you_mean(settings.name, (*known, "none"))
+            suggestion = did_you_mean(settings.name, (*known, "none", EMBEDDED))
             raise ConfigError(f"Unknown scorer {settings.name!r}. {suggestion}")
         known[settings.role] = known[settings.name]
     return known
@@ -302,11 +356,15 @@ def _signature_model(name: str) -> type[BaseModel]:
     return create_model(name, __config__=config, **fields)
 
 
+_TAGS = ("openai", "embedded")
+
+
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     """One line for each wrong key: what was given, what was expected, what to try."""
     lines = []
     for e in error.errors():
-        path = [str(part) for part in e["loc"]]
+        # The tag of a kind of model stands in the place, and in no configuration.
+        path = [str(part) for part in e["loc"] if part not in _TAGS]
         key = ".".join([prefix, *path] if prefix else path)
         if e["type"] == "extra_forbidden":
             lines.append(f"Unknown key {key}. {did_you_mean(path[-1], _fields_at(model, path[:-1]))}")
@@ -321,6 +379,8 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
+        if part in ("model", "roles"):
+            return sorted({*ServedModel.model_fields, *EmbeddedModel.model_fields})
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             model = inner
     return list(model.model_fields)

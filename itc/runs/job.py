@@ -41,6 +41,8 @@ class Engine:
     n_max: int = 1
     """Draws of one prompt in one call at most."""
     retry: RetryPolicy = RetryPolicy()  # noqa: RUF009 - frozen
+    label: str = ""
+    """What tables call the model; its fingerprint where empty."""
 
     def stack(
         self, journal: Journal, clock: Clock | None, decisions: Decisions, replay_only: bool

@@ -121,8 +121,7 @@ class _Run:
             "task": job.task.name,
             "strategy": str(job.strategy),
             "name": job.name,
-            "model": getattr(getattr(job.engines["policy"].backend, "config", None), "name", None)
-            or job.engines["policy"].backend.fingerprint,
+            "model": job.engines["policy"].label or job.engines["policy"].backend.fingerprint,
             "seed": job.seed,
             "seconds": round(seconds, 3),
             "attempts": int(self.before.get("attempts", 0)) + 1,

@@ -5,9 +5,12 @@ from itc.tasks.gsm8k import gsm8k
 from itc.tasks.jsonl import jsonl
 from itc.tasks.math500 import math500
 
+from itc.tasks.chain import chain  # isort: skip
+
 __all__ = [
     "Example",
     "Task",
+    "chain",
     "content_sha256",
     "gsm8k",
     "jsonl",

@@ -1,0 +1,118 @@
+"""Do the methods help on the embedded models? Paired by problem, with 95 % bootstrap intervals.
+
+    python evals/quality/embedded.py [--problems 1000] [--workspace runs/quality]
+
+Plain vote against one draw, weighted vote against plain vote, and beam search and particle filtering against
+best-of-N at equal tokens: best-of-N's accuracy is interpolated, on the logarithm of tokens a problem, at what
+the other method spent. Everything is drawn once; running it again replays the journal.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from itc import parse
+from itc.api import blocking
+from itc.config import Settings
+from itc.runs.runner import execute
+
+RESAMPLES = 2000
+SIZES = (1, 2, 4, 8, 16, 32)
+METHODS = {
+    "one draw": "sample(1)",
+    "vote": "self_consistency({n})",
+    "weighted vote": "best_of_n({n}, weighted=True)",
+    "best-of-N": "best_of_n({n})",
+    "beam": "beam({n}, {m})",
+    "particle filter": "particle_filter({n})",
+    "particle filter, weighted": "particle_filter({n}, weighted=True)",
+}
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A method at one size: right or wrong, and tokens, by problem in the task's order."""
+
+    right: np.ndarray
+    tokens: np.ndarray
+
+
+def run(text: str, problems: int, workspace: str) -> Ran:
+    """Run an expression on the test split."""
+    parse(text)
+    settings = Settings.read(
+        {
+            "task": {"name": "chain", "problems": problems},
+            "model": {"backend": "embedded"},
+            "scorer": {"name": "embedded"},
+            "strategy": {"name": "expression", "text": text},
+            "workspace": workspace,
+        }
+    )
+    rows = blocking(execute(settings.job())).rows
+    return Ran(
+        np.array([bool(r.correct) for r in rows], float), np.array([r.cost.tokens for r in rows], float)
+    )
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], n: int, draws: int = 2000
+) -> tuple[float, float, float]:
+    """The statistic of all problems, and its 95 % percentile interval over resampled problems."""
+    rng = np.random.default_rng(0)
+    values = [statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return statistic(np.arange(n)), float(low), float(high)
+
+
+def at_equal_tokens(method: Ran, curve: list[Ran], index: np.ndarray) -> float:
+    """The method's accuracy less that of the curve at the method's tokens."""
+    x = [np.log(r.tokens[index].mean()) for r in curve]
+    y = [r.right[index].mean() for r in curve]
+    return float(method.right[index].mean() - np.interp(np.log(method.tokens[index].mean()), x, y))
+
+
+def main() -> None:
+    """Run everything and print two tables."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--problems", type=int, default=1000)
+    options.add_argument("--workspace", default="runs/quality")
+    args = options.parse_args()
+    ran: dict[tuple[str, int], Ran] = {}
+    print(f"{'method':28}{'N':>4}{'accuracy %':>12}{'tokens a problem':>18}")
+    for name, text in METHODS.items():
+        for n in SIZES if name != "one draw" else (1,):
+            if name == "beam" and n < 4:
+                continue
+            one = ran[name, n] = run(text.format(n=n, m=min(4, n)), args.problems, args.workspace)
+            print(f"{name:28}{n:4}{100 * one.right.mean():12.1f}{one.tokens.mean():18.0f}", flush=True)
+    print(f"\n{'difference of accuracy, points':54}{'N':>4}   estimate [95 % interval]")
+    for n in SIZES[2:]:
+        for better, worse in (("vote", ("one draw", 1)), ("weighted vote", ("vote", n))):
+            a, b = ran[better, n], ran[worse]
+            tell(f"{better} − {worse[0]}", n, bootstrap(lambda i: _gap(a, b, i), args.problems))  # noqa: B023
+    curve = [ran["best-of-N", n] for n in SIZES]
+    for name in ("beam", "particle filter", "particle filter, weighted"):
+        for n in SIZES[2:]:
+            one = ran[name, n]
+            found = bootstrap(lambda i: at_equal_tokens(one, curve, i), args.problems)  # noqa: B023
+            tell(f"{name} − best-of-N at equal tokens", n, found)
+
+
+def _gap(a: Ran, b: Ran, index: np.ndarray) -> float:
+    return float(a.right[index].mean() - b.right[index].mean())
+
+
+def tell(what: str, n: int, found: tuple[float, float, float]) -> None:
+    """A row of the second table."""
+    estimate, low, high = (100 * x for x in found)
+    clear = "  *" if low > 0 or high < 0 else ""
+    print(f"{what:54}{n:4}   {estimate:+5.1f} [{low:+.1f}, {high:+.1f}]{clear}")
+
+
+if __name__ == "__main__":
+    main()
