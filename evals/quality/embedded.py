@@ -59,9 +59,7 @@ def run(text: str, problems: int, workspace: str) -> Ran:
     )
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray], float], n: int, draws: int = 2000
-) -> tuple[float, float, float]:
+def bootstrap(statistic: Callable[[np.ndarray], float], n: int) -> tuple[float, float, float]:
     """The statistic of all problems, and its 95 % percentile interval over resampled problems."""
     rng = np.random.default_rng(0)
     values = [statistic(rng.integers(0, n, n)) for _ in range(RESAMPLES)]
