@@ -12,6 +12,7 @@ from pathlib import Path
 from itc.backends.base import Backend, Completion, Request, Usage
 from itc.backends.coalesce import Coalesce
 from itc.backends.deadline import Clock, TimeCap
+from itc.backends.embedded import EmbeddedBackend
 from itc.backends.function import FunctionBackend
 from itc.backends.journal import Journal, Journaled
 from itc.backends.limits import Limit
@@ -58,6 +59,12 @@ async def wrapped(folder: Path, middleware: Callable[[Backend], Backend]) -> Asy
         yield middleware(engine)
 
 
+@asynccontextmanager
+async def embedded(folder: Path) -> AsyncIterator[Backend]:
+    # Without a cache, as what it serves is counted, and depends on what was asked before.
+    yield EmbeddedBackend(Path(__file__).parents[1] / "backends/embedded/golden/policy", cache_bytes=0)
+
+
 class Nothing:
     """Decisions that were never made."""
 
@@ -78,6 +85,7 @@ async def journalled(folder: Path) -> AsyncIterator[Backend]:
 
 ENGINES: dict[str, Make] = {
     "function": function,
+    "embedded": embedded,
     "vllm": partial(served, dialect="vllm", api="completions"),
     "vllm chat": partial(served, dialect="vllm", api="chat"),
     "sglang": partial(served, dialect="sglang", api="completions"),

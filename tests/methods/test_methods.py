@@ -1,4 +1,4 @@
-"""What each method promises beyond its golden trace."""
+"""What single methods promise beyond their golden traces."""
 
 from __future__ import annotations
 
@@ -6,53 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itc.algebra.strategy import Strategy
-from itc.budget.account import Caps
-from itc.budget.cost import Budget
 from itc.errors import ConfigError
-from tests.laws.trees import Ran, caps, law, parse, run
-
-texts = st.sampled_from(
-    (
-        "best_of_n(4)",
-        "best_of_n(4, weighted=True)",
-        "best_of_n(5, likelihood, None)",
-        "self_consistency(5)",
-        "self_consistency(5, prm, min)",
-        "beam(4, 2)",
-        "beam(6, 3, agg=min, rounds=3, weighted=True)",
-        "particle_filter(4)",
-        "particle_filter(5, agg=prod, scheme=residual, ess_below=0.5, weighted=True)",
-    )
-)
-methods = texts.map(parse)
-
-
-@law
-@given(methods, st.integers(0, 99), st.integers(0, 99))
-def test_one_candidate_whatever_the_order_of_replies(method: Strategy, seed: int, jitter: int) -> None:
-    ran = run(method, seed=seed, jitter=jitter)
-    assert len(ran.population) == 1
-    assert ran.result() == run(method, seed=seed).result()
-
-
-@law
-@given(methods, caps, st.integers(0, 99))
-def test_at_any_budget_the_best_of_what_there_is(method: Strategy, cap: Budget, jitter: int) -> None:
-    ran: Ran = run(method, cap, jitter=jitter)
-    assert len(ran.population) == 1
-    assert Caps.of(cap).covers(ran.spent, ran.account.path)
-    assert ran.result() == run(method, cap).result()
-
-
-@law
-@given(methods)
-def test_a_finished_path_is_never_extended(method: Strategy) -> None:
-    """Nor is a text that ended asked for again."""
-    ran = run(method)
-    ended = {c.key for c in ran.trace.made.values() if c.done}
-    drawn_from = {c.parent for c in ran.trace.made.values()}
-    assert not ended & drawn_from
+from tests.laws.trees import law, parse, run
 
 
 @law
