@@ -136,7 +136,7 @@ def _task(task: str | Mapping[str, Any] | Task | Sequence[str | Problem | Exampl
     if not examples:
         raise ConfigError("task=[]: expected at least one problem.")
     content = content_sha256((e.problem.question, e.gold) for e in examples)
-    return Task("problems", tuple(examples), "text", content, "given in Python", "")
+    return Task("problems", tuple(examples), "math", content, "given in Python", "")
 
 
 def _example(index: int, given: str | Problem | Example) -> Example:

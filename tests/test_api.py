@@ -147,11 +147,11 @@ def test_progress_is_reported(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_the_result_says_what_was_found(engine: Engine, tmp_path: Path) -> None:
-    result = run(engine, tmp_path, task=[Example(itc.Problem("p", "x?"), "so it is 1")])
+    result = run(engine, tmp_path, task=[Example(itc.Problem("p", "x?"), "1")])
     (solved,) = result.answers
     assert solved.answer is not None
-    assert solved.answer == solved.text
-    assert solved.correct == (solved.answer == "so it is 1")
+    assert solved.text == f"so it is {solved.answer}"
+    assert solved.correct == (solved.answer == "1")
     assert solved.tree.splitlines()[0] == "x?"
     assert len(solved.tree.splitlines()) == 4
     assert solved.tree.count("◀") == 1
