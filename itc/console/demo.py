@@ -21,11 +21,11 @@ STRATEGIES = {
     "best-of-N": "best_of_n({n})",
     "weighted vote": "best_of_n({n}, weighted=True)",
     "self-consistency": "self_consistency({n})",
-    "beam search": "beam({n}, 4)",
+    "beam search": "beam({n}, {m})",
     "particle filter": "particle_filter({n})",
 }
 _EXPECTED = "Expected --problems N (at least 1), --seed N, --workspace DIR or --json."
-SIZES = (32, 16, 8, 4)
+SIZES = (16, 8, 4, 2)
 """The largest first: the smaller ones are the first draws of it, and cost nothing again."""
 
 
@@ -50,7 +50,7 @@ def demo(words: list[str]) -> int:
     options = _options(words)
     with Interruptible().installed() as signals:
         runs = [
-            Shown(name, n, signals.run(execute(_settings(text.format(n=n), options).job())))
+            Shown(name, n, signals.run(execute(_settings(text.format(n=n, m=min(4, n)), options).job())))
             for n in SIZES
             for name, text in STRATEGIES.items()
         ]
@@ -108,7 +108,7 @@ def _show(runs: Sequence[Shown], title: str, pictures: Sequence[Path]) -> None:
     seconds = sum(float(r.result.manifest.get("seconds", 0.0)) for r in runs)
     say(f"{len(runs)} runs in {seconds:.0f} s. Picture: {', '.join(map(str, pictures))}")
     best = max(runs, key=lambda r: (r.point.accuracy.mean, -r.point.tokens))
-    text = STRATEGIES[best.name].format(n=2 * max(SIZES))
+    text = STRATEGIES[best.name].format(n=2 * max(SIZES), m=4)
     say(
         f"Highest here: {best.name} at N = {best.n}. Next: see where it levels off, with "
         f"itc run task=chain model=embedded scorer=embedded strategy='{text}' problems=100"

@@ -10,9 +10,11 @@ Synthetic chains with exact step labels follow the idea of iGSM (Ye et al. 2024,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
+from types import MappingProxyType
 from typing import Literal
 
 from itc.errors import TaskError, did_you_mean
@@ -55,14 +57,16 @@ class Level:
     """Largest number in a sentence that multiplies or divides."""
     cap: int
     """Largest value of any computation."""
+    pairs: float
+    """The part of problems of 3 steps and more that end by joining or comparing two people, in [0,1]."""
 
 
 LEVELS = {
-    1: Level((2, 2), 20, 3, 60),
-    2: Level((3, 3), 30, 4, 99),
-    3: Level((4, 4), 50, 5, 150),
-    4: Level((5, 6), 70, 6, 300),
-    5: Level((7, 8), 99, 9, 600),
+    1: Level((2, 2), 35, 3, 80, 0.18),
+    2: Level((3, 3), 40, 4, 120, 0.18),
+    3: Level((4, 5), 40, 5, 120, 0.18),
+    4: Level((5, 6), 40, 5, 150, 0.18),
+    5: Level((7, 8), 40, 5, 200, 0.18),
 }
 
 
@@ -75,11 +79,13 @@ class Puzzle:
     level: int
 
 
-def puzzle(split: str, level: int, seed: int, index: int) -> Puzzle:
-    """Problem ``index`` of a split, level and seed; the same for ever."""
+def puzzle(
+    split: str, level: int, seed: int, index: int, levels: Mapping[int, Level] = MappingProxyType(LEVELS)
+) -> Puzzle:
+    """Problem ``index`` of a split, level and seed; the same for ever. ``levels`` may be one's own."""
     rng = Random(f"chain/{split}/{level}/{seed}/{index}")
     while True:
-        ops = _operations(LEVELS[level], rng)
+        ops = _operations(levels[level], rng)
         if ops is not None and _residue(ops) in _SPLITS[split]:
             break
     people = rng.sample(NAMES, 10)
@@ -101,7 +107,7 @@ def _operations(level: Level, rng: Random) -> list[Op] | None:
     steps = rng.randint(*level.steps)
     values = [rng.randint(2, level.operand)]
     ops = [Op(START, "0", n=values[0])]
-    paired = steps >= 3 and rng.random() < 0.4
+    paired = steps >= 3 and rng.random() < level.pairs
     meet = rng.randint(1, steps - 2) if paired else 0
     for step in range(1, steps + 1 - paired):
         if paired and step > meet:

@@ -17,12 +17,21 @@ from pathlib import Path
 
 import torch
 
-from itc.tasks.chain import LEVELS, puzzle
+from itc.tasks.chain import Level, puzzle
 from itc.tasks.chain_language import FORMS, NAMES, PRELUDES, THINGS
 
 PATTERN = r" ?[A-Za-z]+| ?#+| ?[0-9]|\n| ?[^ \nA-Za-z0-9#]| "
 PAD, EOS, UNK = "<pad>", "<eos>", "<unk>"
 IGNORE = -100
+
+TRAIN_LEVELS = {
+    1: Level((2, 2), 20, 3, 60, 0.4),
+    2: Level((3, 3), 30, 4, 99, 0.4),
+    3: Level((4, 4), 50, 5, 150, 0.4),
+    4: Level((5, 6), 70, 6, 300, 0.4),
+    5: Level((7, 8), 99, 9, 600, 0.4),
+}
+"""What the policy learns from: numbers and pairs beyond the task's levels, which were set later."""
 
 
 def vocabulary() -> list[str]:
@@ -39,18 +48,37 @@ def vocabulary() -> list[str]:
 def write_tokenizer(folder: Path) -> None:
     """tokenizer.json for ``tokenizers`` and what transformers wants to know besides."""
     specials = [
-        {"id": i, "content": t, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        {
+            "id": i,
+            "content": t,
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": True,
+        }
         for i, t in enumerate((PAD, EOS, UNK))
     ]
     split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
     model = {"type": "WordLevel", "vocab": {t: i for i, t in enumerate(vocabulary())}, "unk_token": UNK}
     whole = {
-        "version": "1.0", "truncation": None, "padding": None, "added_tokens": specials, "normalizer": None,
-        "pre_tokenizer": split, "post_processor": None, "decoder": {"type": "Fuse"}, "model": model,
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": specials,
+        "normalizer": None,
+        "pre_tokenizer": split,
+        "post_processor": None,
+        "decoder": {"type": "Fuse"},
+        "model": model,
     }
     settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "pad_token": PAD, "eos_token": EOS, "unk_token": UNK,
-        "clean_up_tokenization_spaces": False, "model_max_length": 1024,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "pad_token": PAD,
+        "eos_token": EOS,
+        "unk_token": UNK,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": 1024,
     }
     (folder / "tokenizer.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1) + "\n")
@@ -92,14 +120,16 @@ class Stream:
     def example(self, ease: float) -> tuple[list[int], list[int]]:
         """Ids and targets. ``ease`` 0 draws the levels alike; above 0, low levels more often."""
         rng = random.Random(f"{self.seed}/{self.used}")
-        level = 1 + int(len(LEVELS) * rng.random() ** (1 + ease))
-        made = puzzle("train", level, self.seed, self.used)
+        level = 1 + int(len(TRAIN_LEVELS) * rng.random() ** (1 + ease))
+        made = puzzle("train", level, self.seed, self.used, TRAIN_LEVELS)
         self.used += 1
         asked = self.tokenizer.encode(prompt(made.question))
-        told = self.tokenizer.encode(" " + made.plan.solution) + [self.tokenizer.eos]
+        told = [*self.tokenizer.encode(" " + made.plan.solution), self.tokenizer.eos]
         return asked + told, [IGNORE] * (len(asked) - 1) + told + [IGNORE]
 
-    def batches(self, tokens: int, ease: float, pool: int = 512) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(
+        self, tokens: int, ease: float, pool: int = 512
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of about ``tokens`` tokens from one pool, each of like lengths, in random order."""
         examples = sorted((self.example(ease) for _ in range(pool)), key=lambda e: len(e[0]))
         yield from shuffled_batches(examples, tokens, self.tokenizer.pad, f"{self.seed}/{self.used}")

@@ -20,7 +20,13 @@ def problems(split: str, count: int, seed: int) -> list[Puzzle]:
 
 
 def draw(
-    model: Llama, tokenizer: Tokenizer, puzzles: list[Puzzle], each: int, temperature: float, seed: int, rows: int = 256
+    model: Llama,
+    tokenizer: Tokenizer,
+    puzzles: list[Puzzle],
+    each: int,
+    temperature: float,
+    seed: int,
+    rows: int = 256,
 ) -> list[list[str]]:
     """``each`` solutions of every problem. Problems of like length share a batch."""
     order = sorted(range(len(puzzles)), key=lambda i: (puzzles[i].level, len(puzzles[i].question)))
@@ -40,7 +46,9 @@ def is_right(made: Puzzle, text: str) -> bool:
     return text.rsplit("\n", 1)[-1].strip() == f"#### {made.plan.gold}"
 
 
-def accuracy(model: Llama, tokenizer: Tokenizer, split: str, count: int, each: int, seed: int) -> dict[str, float]:
+def accuracy(
+    model: Llama, tokenizer: Tokenizer, split: str, count: int, each: int, seed: int
+) -> dict[str, float]:
     """Part of solutions with the right answer, overall and by level, and of lines that are right."""
     puzzles = problems(split, count, seed)
     texts = draw(model.eval(), tokenizer, puzzles, each, 1.0, seed)

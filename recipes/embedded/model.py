@@ -12,7 +12,7 @@ import torch
 from data import Tokenizer, write_tokenizer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 Cache = list[tuple[Tensor, Tensor]]
 
@@ -39,7 +39,7 @@ class Norm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, x.shape[-1:], self.weight, self.eps)
+        return functional.rms_norm(x, x.shape[-1:], self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -51,7 +51,9 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(s.hidden_size, self.kv * self.d, bias=False)
         self.o_proj = nn.Linear(self.heads * self.d, s.hidden_size, bias=False)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None, mask: Tensor | None):
+    def forward(
+        self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None, mask: Tensor | None
+    ):
         b, t, _ = x.shape
         q = self.q_proj(x).view(b, t, self.heads, self.d).transpose(1, 2)
         k = self.k_proj(x).view(b, t, self.kv, self.d).transpose(1, 2)
@@ -60,7 +62,7 @@ class Attention(nn.Module):
         if past is not None:
             k, v = torch.cat((past[0], k), 2), torch.cat((past[1], v), 2)
         each = self.heads // self.kv
-        out = F.scaled_dot_product_attention(
+        out = functional.scaled_dot_product_attention(
             q,
             k.repeat_interleave(each, 1),
             v.repeat_interleave(each, 1),
@@ -84,7 +86,7 @@ class Mlp(nn.Module):
         self.down_proj = nn.Linear(s.intermediate_size, s.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
 class Layer(nn.Module):
@@ -95,7 +97,9 @@ class Layer(nn.Module):
         self.input_layernorm = Norm(s.hidden_size, s.rms_norm_eps)
         self.post_attention_layernorm = Norm(s.hidden_size, s.rms_norm_eps)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None, mask: Tensor | None):
+    def forward(
+        self, x: Tensor, turn: tuple[Tensor, Tensor], past: tuple[Tensor, Tensor] | None, mask: Tensor | None
+    ):
         out, kept = self.self_attn(self.input_layernorm(x), turn, past, mask)
         x = x + out
         return x + self.mlp(self.post_attention_layernorm(x)), kept
@@ -109,7 +113,13 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer(s) for _ in range(s.num_hidden_layers))
         self.norm = Norm(s.hidden_size, s.rms_norm_eps)
 
-    def forward(self, ids: Tensor, past: Cache | None = None, positions: Tensor | None = None, mask: Tensor | None = None):
+    def forward(
+        self,
+        ids: Tensor,
+        past: Cache | None = None,
+        positions: Tensor | None = None,
+        mask: Tensor | None = None,
+    ):
         if positions is None:
             positions = torch.arange(ids.shape[1], device=ids.device)[None]
         exponents = torch.arange(0, self.s.head_dim, 2, device=ids.device) / self.s.head_dim
@@ -138,13 +148,17 @@ class Llama(nn.Module):
                     p.data /= (2 * s.num_hidden_layers) ** 0.5
 
     def head(self, x: Tensor) -> Tensor:
-        return self.score(x) if self.score is not None else F.linear(x, self.model.embed_tokens.weight)
+        if self.score is not None:
+            return self.score(x)
+        return functional.linear(x, self.model.embed_tokens.weight)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.head(self.model(ids)[0])
 
     @torch.inference_mode()
-    def sample(self, prompts: list[list[int]], most: int, eos: int, temperature: float, g: torch.Generator) -> list[list[int]]:
+    def sample(
+        self, prompts: list[list[int]], most: int, eos: int, temperature: float, g: torch.Generator
+    ) -> list[list[int]]:
         """One continuation of each prompt, without its end mark; ``temperature`` 0 is greedy."""
         width = max(map(len, prompts))
         ids = torch.zeros(len(prompts), width, dtype=torch.long)
@@ -157,8 +171,9 @@ class Llama(nn.Module):
         causal = torch.ones(width, width, dtype=torch.bool).tril()
         own = torch.eye(width, dtype=torch.bool)
         mask = (seen[:, None, None, :] & causal) | own
-        x, past = self.model(ids, positions=(torch.arange(width)[None] - pads[:, None]).clamp(min=0), mask=mask)
-        # Keys and values are kept per group of rows, and the rows that have ended leave it now and then.
+        x, past = self.model(
+            ids, positions=(torch.arange(width)[None] - pads[:, None]).clamp(min=0), mask=mask
+        )
         for step in range(most):
             logits = self.head(x[:, -1]).float()
             if temperature:
@@ -168,25 +183,18 @@ class Llama(nn.Module):
                 token = logits.argmax(-1)
             live = token != eos
             for row, t, alive in zip(rows.tolist(), token.tolist(), live.tolist(), strict=True):
-                if alive and (not out[row] or out[row][-1] != eos):
-                    out[row].append(t)
-                elif not out[row] or out[row][-1] != eos:
-                    out[row].append(eos)
+                if not out[row] or out[row][-1] != eos:
+                    out[row].append(t if alive else eos)
             going = torch.tensor([out[r][-1] != eos for r in rows.tolist()])
             if not going.any() or step == most - 1:
                 break
-            if going.float().mean() < 0.8:
+            if going.float().mean() < 0.8:  # rows that have ended leave the batch a few at a time
                 rows, pads, token = rows[going], pads[going], token[going]
                 past = [(k[going], v[going]) for k, v in past]
             length = width + step + 1
             seen = (torch.arange(length)[None] >= pads[:, None])[:, None, None, :]
-            x, past = self._next(token[:, None], past, (length - 1 - pads)[:, None], seen)
+            x, past = self.model(token[:, None], past, (length - 1 - pads)[:, None], seen)
         return [o[:-1] if o and o[-1] == eos else o for o in out]
-
-    def _next(self, token: Tensor, past: Cache, positions: Tensor, mask: Tensor) -> tuple[Tensor, Cache]:
-        each = self.s.num_attention_heads // self.s.num_key_value_heads
-        del each
-        return self.model(token, past=past, positions=positions, mask=mask)
 
 
 def export(model: Llama, tokenizer: Tokenizer, folder: Path, dtype: torch.dtype = torch.float16) -> None:
@@ -196,6 +204,7 @@ def export(model: Llama, tokenizer: Tokenizer, folder: Path, dtype: torch.dtype 
     temporary.mkdir(parents=True)
     weights = {k: v.detach().to(dtype).contiguous() for k, v in model.state_dict().items()}
     save_file(weights, temporary / "model.safetensors", metadata={"format": "pt"})
+    (temporary / "model.safetensors").chmod(0o644)
     kind = "LlamaForTokenClassification" if model.score is not None else "LlamaForCausalLM"
     config = {
         "architectures": [kind],
@@ -213,7 +222,11 @@ def export(model: Llama, tokenizer: Tokenizer, folder: Path, dtype: torch.dtype 
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
     if model.score is not None:
-        config |= {"num_labels": 2, "id2label": {"0": "wrong", "1": "right"}, "label2id": {"wrong": 0, "right": 1}}
+        config |= {
+            "num_labels": 2,
+            "id2label": {"0": "wrong", "1": "right"},
+            "label2id": {"wrong": 0, "right": 1},
+        }
     (temporary / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     write_tokenizer(temporary)
     old = folder.with_name(f".{folder.name}-old-{os.getpid()}")

@@ -2,25 +2,30 @@
 
     python recipes/embedded/train.py --out /tmp/embedded
 
-Stages: policy, samples, prm, calibrate. Every stage leaves checkpoints under ``--out``; the same command goes on
-from the last one. ``--install`` copies the result into the package.
+Stages: policy, samples, prm, calibrate. Every stage leaves checkpoints under ``--out``, and the same command
+goes on from the last one. ``--install`` copies the result into the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from data import Stream, Tokenizer
+from calibrate import calibrate
+from data import TRAIN_LEVELS, Stream, Tokenizer
 from measure import accuracy
 from model import Llama, Shape, export
-from prm import draw_samples, train_prm
-from torch.nn import functional as F
+from prm import draw_samples, examples, train_prm
+from torch.nn import functional
+
+from itc.tasks.chain import LEVELS
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,8 @@ class Plan:
     """What is trained, for how long; the defaults made the files in the package."""
 
     seed: int = 1
-    threads: int = 1
-    policy_tokens: int = 7_000_000
+    threads: int = 2
+    policy_tokens: int = 11_000_000
     """Padded tokens, question and solution."""
     batch: int = 2048
     muon_lr: float = 6e-3
@@ -39,13 +44,24 @@ class Plan:
     stage_tokens: int = 500_000
     """Between two exports, tests and snapshots for the reward model."""
     checkpoint_seconds: float = 60.0
+    sampled_at: tuple[float, ...] = (0.5, 0.65, 0.8, 1.0)
+    """The parts of the policy's training at which it is sampled for the reward model."""
+    samples: int = 1500
+    """Solutions at each of them, every one of a problem of its own."""
+    task_samples: int = 2500
+    """Solutions of the finished policy at the task's own levels, besides those."""
+    prm_epochs: int = 3
+    prm_batch: int = 4096
+    prm_lr: float = 1e-3
 
 
 def optimizers(model: Llama, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices of the layers, Adam for embeddings, norms and heads."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if p.ndim < 2 or ".layers." not in n]
-    muon = torch.optim.Muon(matrices, lr=muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4)
+    muon = torch.optim.Muon(
+        matrices, lr=muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4
+    )
     return [muon, torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
 
 
@@ -99,7 +115,7 @@ def train_policy(plan: Plan, out: Path, tokenizer: Tokenizer) -> Llama:
             at = targets >= 0
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model.head(model.model(ids)[0][at])
-            loss = F.cross_entropy(logits.float(), targets[at])
+            loss = functional.cross_entropy(logits.float(), targets[at])
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in steps:
@@ -107,7 +123,13 @@ def train_policy(plan: Plan, out: Path, tokenizer: Tokenizer) -> Llama:
             tokens, count, step = tokens + ids.numel(), count + 1, step + 1
             loss_sum += float(loss.detach())
         seconds += time.monotonic() - began
-        row = {"tokens": tokens, "problems": stream.used, "step": step, "seconds": seconds, "loss": loss_sum / count}
+        row = {
+            "tokens": tokens,
+            "problems": stream.used,
+            "step": step,
+            "seconds": seconds,
+            "loss": loss_sum / count,
+        }
         log(out / "policy.csv", row)
         loss_sum, count = 0.0, 0
         stage = out / f"policy-{tokens // plan.stage_tokens * plan.stage_tokens:09d}.pt"
@@ -123,3 +145,56 @@ def train_policy(plan: Plan, out: Path, tokenizer: Tokenizer) -> Llama:
             last_save = time.monotonic()
     export(model, tokenizer, out / "policy")
     return model.eval()
+
+
+def snapshot(out: Path, tokenizer: Tokenizer, tokens: float) -> Llama:
+    """The policy as it was at the last snapshot up to ``tokens``."""
+    path = max(p for p in out.glob("policy-*.pt") if int(p.stem.split("-")[1]) <= tokens)
+    model = Llama(Shape(len(tokenizer)))
+    model.load_state_dict(torch.load(path))
+    return model.eval()
+
+
+def sample_for_prm(plan: Plan, out: Path, tokenizer: Tokenizer, policy: Llama) -> list[Path]:
+    """Labelled solutions of the policy and of its earlier selves, on problems that neither trained on."""
+    paths = []
+    for i, part in enumerate(plan.sampled_at):
+        path = out / f"samples-{i}.jsonl"
+        source = policy if part >= 1 else snapshot(out, tokenizer, part * plan.policy_tokens)
+        draw_samples(source, tokenizer, TRAIN_LEVELS, plan.samples, plan.seed + 1000 + i, path)
+        paths.append(path)
+    path = out / "samples-task.jsonl"
+    draw_samples(policy, tokenizer, LEVELS, plan.task_samples, plan.seed + 2000, path)
+    return [*paths, path]
+
+
+def install(out: Path) -> None:
+    """Copy both models into the package."""
+    package = Path(__file__).resolve().parents[2] / "itc" / "embedded"
+    for name in ("policy", "prm"):
+        shutil.copytree(out / name, package / name, dirs_exist_ok=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints, curves and results")
+    parser.add_argument("--install", action="store_true", help="copy the models into the package at the end")
+    parser.add_argument("--threads", type=int, default=Plan.threads)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    out, plan, tokenizer = options.out, Plan(), Tokenizer()
+    out.mkdir(parents=True, exist_ok=True)
+    policy = train_policy(plan, out, tokenizer).eval()
+    data = [e for path in sample_for_prm(plan, out, tokenizer, policy) for e in examples(tokenizer, path)]
+    prm = train_prm(policy, tokenizer, data, plan.prm_epochs, plan.prm_batch, plan.prm_lr, plan.seed, out)
+    export(prm, tokenizer, out / "prm")
+    found = calibrate(out, count=200, each=2, covered=20, k=64, seed=0, kept=out)
+    (out / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
+    if options.install:
+        install(out)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,8 @@
     draw.py       one request on its way
     engine.py     the loop
     backend.py    the Backend protocol
+
+Start reading at engine.py.
 """
 
 from itc.backends.embedded.backend import EmbeddedBackend

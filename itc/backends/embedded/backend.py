@@ -220,5 +220,7 @@ def _folder(model: str | Path) -> Path:
         folder = MODELS / model
     if not folder.is_dir():
         known = sorted(p.name for p in MODELS.glob("*/")) if MODELS.is_dir() else []
-        raise ConfigError(f"No model {str(model)!r}: neither a folder nor shipped. {did_you_mean(str(model), known)}")
+        raise ConfigError(
+            f"No model {str(model)!r}: neither a folder nor shipped. {did_you_mean(str(model), known)}"
+        )
     return folder

@@ -14,14 +14,17 @@ import numpy as np
 
 from itc.backends.embedded.weights import F32, Shape
 
-CHUNK = 128
+CHUNK = 64
 """Positions attended to in one product; slots are a whole number of chunks long."""
 
 
 class Slots:
-    """Preallocated room for live sequences. Positions beyond a sequence's length hold finite leftovers."""
+    """Preallocated room for live sequences. Positions beyond a sequence's length hold finite leftovers.
 
-    def __init__(self, shape: Shape, slots: int = 8, length: int = 2 * CHUNK) -> None:
+    The system gives memory to arrays of zeros page by page as they are written, so ample room is free.
+    """
+
+    def __init__(self, shape: Shape, slots: int, length: int = 256) -> None:
         self._shape = shape
         self._allocate(slots, length)
 
@@ -33,17 +36,16 @@ class Slots:
         self.hidden: F32 = np.zeros((slots, length, s.hidden), np.float32)
         """[slot, position, hidden]: what the output heads read."""
 
-    def reserve(self, slots: int, length: int) -> None:
-        """Make room for so many sequences of so many tokens."""
-        have, long = self.hidden.shape[:2]
-        if slots <= have and length <= long:
+    def reserve(self, length: int, used: int) -> None:
+        """Make room for sequences of so many tokens, keeping what is in the first ``used`` slots."""
+        slots, before = self.hidden.shape[:2]
+        if length <= before:
             return
         keys, values, hidden = self.keys, self.values, self.hidden
-        wanted = max(length, long)
-        self._allocate(max(slots, have, min(2 * have, 2 * slots)), -(-wanted // CHUNK) * CHUNK)
-        self.keys[:, :have, :, :long] = keys
-        self.values[:, :have, :, :long] = values
-        self.hidden[:have, :long] = hidden
+        self._allocate(slots, max(2 * before, -(-length // CHUNK) * CHUNK))
+        self.keys[:, :used, :, :before] = keys[:, :used]
+        self.values[:, :used, :, :before] = values[:, :used]
+        self.hidden[:used, :before] = hidden[:used]
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy a sequence of ``length`` tokens to another slot."""
@@ -76,7 +78,7 @@ class PrefixTree:
 
     def __init__(self, shape: Shape, limit: int) -> None:
         self._token_bytes = 4 * (2 * shape.layers * shape.kv_heads * shape.head_dim + shape.hidden)
-        self._most = max(1, limit // self._token_bytes)
+        self._most = limit // self._token_bytes
         self._clock = 0
         self.root = Node((), None)
         self.root.ready = True
@@ -141,6 +143,8 @@ class PrefixTree:
         """Drop least recently used leaves until the tree is well within its limit."""
         while self.tokens > self._most:
             leaves = sorted((n for n in self._nodes() if not n.children and n.ready), key=lambda n: n.used)
+            if not leaves:
+                return
             for leaf in leaves[: 1 + len(leaves) // 2]:
                 if self.tokens <= 0.8 * self._most or leaf.parent is None:
                     break

@@ -78,7 +78,10 @@ class Draw:
     def _stopped(self, start: int) -> Completion | None:
         """The end by the stop that occurs first; of two at one place a stop text goes before the step's."""
         step = self.request.step
-        found = [(at, s == step and s not in self.request.stop, s) for s in self._stops if (at := self.text.find(s, start)) >= 0]
+        places = (
+            (self.text.find(s, start), s == step and s not in self.request.stop, s) for s in self._stops
+        )
+        found = [place for place in places if place[0] >= 0]
         if not found:
             return None
         at, steps, stop = min(found, key=lambda f: f[:2])

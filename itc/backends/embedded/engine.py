@@ -27,6 +27,12 @@ from itc.errors import BackendError, ServerFault
 PREFILL = 512
 """Prompt tokens computed beside one decoding step, unless one prompt alone has more."""
 
+_LOOKED_OVER = 128
+"""Waiting requests passed over at most in one step, as each costs a look into the tree."""
+
+_IDLE = 10.0
+"""Seconds without work after which the thread ends by itself, so that a forgotten engine can be collected."""
+
 
 @dataclass(slots=True)
 class Stats:
@@ -50,7 +56,13 @@ class Engine:
     """Owns the model's caches and the thread that fills them. Thread-safe: `submit`, `cancel`, `close`."""
 
     def __init__(
-        self, model: Model, tokenizer: Tokenizer, *, live: int = 256, cache_bytes: int = 512 << 20, threads: int = 0
+        self,
+        model: Model,
+        tokenizer: Tokenizer,
+        *,
+        live: int = 256,
+        cache_bytes: int = 512 << 20,
+        threads: int = 0,
     ) -> None:
         self.model = model
         self.stats = Stats()
@@ -60,7 +72,7 @@ class Engine:
         self._pieces = tokenizer.pieces + [""] * (model.shape.vocab - len(tokenizer.pieces))
         self._eos = frozenset(model.shape.eos)
         self._most = live
-        self._slots = Slots(model.shape)
+        self._slots = Slots(model.shape, live)
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._pool: ThreadPoolExecutor | None = None
         self._thread: threading.Thread | None = None
@@ -70,6 +82,7 @@ class Engine:
         self._ended: threading.Thread | None = None
         self._cancelled = False
         self._waiting: deque[Draw] = deque()
+        self._outbox: list[tuple[Draw, Piece]] = []
         self._live: list[Draw] = []
         """In slots 0, 1 …"""
 
@@ -96,7 +109,7 @@ class Engine:
         with self._wake:
             thread, self._thread = self._thread, None
             self._stop.set()
-            self._ended = thread
+            self._ended = thread or self._ended
             self._wake.notify_all()
         if thread is not None:
             thread.join()
@@ -108,17 +121,20 @@ class Engine:
             while self._collect(stop):
                 try:
                     self._step()
-                except Exception as error:  # noqa: BLE001  # a fault of one step must not hang those who wait
+                except Exception as error:  # a fault of one step must not hang those who wait
                     self._fail(ServerFault(f"The embedded engine failed: {error!r}"))
                     # It may hold leaves that will never be ready.
                     self.tree = PrefixTree(self.model.shape, self._cache_bytes)
+        if stop.is_set():
             self._fail(BackendError("The embedded engine was closed while this request was under way."))
 
     def _collect(self, stop: threading.Event) -> bool:
-        """Take in what was handed over, waiting while there is nothing to do; False to stop."""
+        """Take in what was handed over, waiting while there is nothing to do; False to end the thread."""
         with self._wake:
             while not (self._inbox or self._waiting or self._live or stop.is_set()):
-                self._wake.wait()
+                if not self._wake.wait(_IDLE):
+                    self._thread, self._ended = None, threading.current_thread()
+                    return False
             self._waiting += self._inbox
             self._inbox.clear()
             swept, self._cancelled = self._cancelled, False
@@ -134,6 +150,7 @@ class Engine:
         with self._wake:
             lost = [*self._live, *self._waiting, *self._inbox]
             self._inbox.clear()
+        self._outbox.clear()
         self._live, self._waiting = [], deque()
         for draw in lost:
             draw.emit(draw, Piece(error=error))
@@ -149,25 +166,31 @@ class Engine:
             a.draw.length = len(a.draw.ids)
             if a.leaf is not None:
                 self.tree.commit(a.leaf, self._slots, a.draw.slot, a.draw.length)
-        self.tree.trim()
         self._rate([a.draw for a in admitted if a.draw.marks])
         self._sample([d for d in self._live if not d.marks])
         self._sweep([d for d in self._live if d.marks])
+        self.tree.trim()
+        # Last, so that who hears of an end finds its slot free.
+        for draw, piece in self._outbox:
+            draw.emit(draw, piece)
+        self._outbox.clear()
 
     def _admit(self) -> list[_Admitted]:
         """Give slots to waiting requests. One whose prefix another is just computing waits for it."""
         admitted: list[_Admitted] = []
         deferred: list[Draw] = []
+        alike: set[tuple[int, ...]] = set()
         room = PREFILL
-        while self._waiting and len(self._live) < self._most and room > 0:
+        while self._waiting and len(self._live) < self._most and room > 0 and len(deferred) < _LOOKED_OVER:
             draw = self._waiting.popleft()
-            path = self.tree.match(draw.ids)
-            if not all(node.ready for node, _ in path):
+            path = [] if draw.ids in alike else self.tree.match(draw.ids)
+            if draw.ids in alike or not all(node.ready for node, _ in path):
                 deferred.append(draw)
+                alike.add(draw.ids)
                 continue
             draw.slot = len(self._live)
             self._live.append(draw)
-            self._slots.reserve(len(self._live), len(draw.ids) + draw.request.max_tokens)
+            self._slots.reserve(len(draw.ids) + draw.request.max_tokens, draw.slot)
             draw.cached = self.tree.fill(path, self._slots, draw.slot)
             room -= len(draw.ids) - draw.cached
             self.stats.reused += draw.cached
@@ -227,7 +250,7 @@ class Engine:
             rated = tuple(scores[at : at + len(draw.marks)].tolist())
             at += len(draw.marks)
             usage = Usage(len(draw.ids), draw.cached, 0)
-            draw.emit(draw, Piece(final=Completion(usage=usage, scores=rated)))
+            self._outbox.append((draw, Piece(final=Completion(usage=usage, scores=rated))))
 
     def _sample(self, draws: Sequence[Draw]) -> None:
         if not draws:
@@ -247,15 +270,14 @@ class Engine:
             final = draw.take(token, logprob, None if token in self._eos else self._pieces[token])
             if final is not None:
                 over.append(draw)
-                if final.finish != "eos":
-                    self._keep(draw)
-                draw.emit(draw, draw.piece(final) or Piece(final=final))
+                self._keep(draw)
+                self._outbox.append((draw, draw.piece(final) or Piece(final=final)))
             elif draw.streamed and (piece := draw.piece(None)) is not None:
-                draw.emit(draw, piece)
+                self._outbox.append((draw, piece))
         self._sweep(over)
 
     def _keep(self, draw: Draw) -> None:
-        """Leave what was drawn in the tree: a step may be continued."""
+        """Leave what was drawn in the tree: it may be continued."""
         ids = (*draw.ids, *draw.drawn)[: draw.length]
         self.tree.keep(ids, self._slots, draw.slot)
 

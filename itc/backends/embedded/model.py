@@ -8,8 +8,9 @@ position add exact zeros, so the length of other sequences does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ from itc.backends.embedded.cache import CHUNK, Slots
 from itc.backends.embedded.tiles import Linear, lanes_for, to_rows, to_tiles
 from itc.backends.embedded.weights import F32, Checkpoint
 from itc.errors import ConfigError
+
+_BLOCK = 32
 
 NUMERICS = 1
 """Raised whenever a change here may change a bit of any result."""
@@ -33,6 +36,16 @@ class Rows:
     decode: int
     segments: Sequence[tuple[int, int, int]]
     """(first row, row after the last, slot) of each run of rows of one sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Rows that attend in one product, and the slots they attend to: one each, or one for all."""
+
+    rows: slice
+    slots: slice
+    mask: F32
+    """``[n, 1, chunks, 1, CHUNK]``: 0 where a row may look, -inf where not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +71,14 @@ class Model:
         # A norm's weights scale the inputs of the product behind it, so they are folded into that.
         self._head_linear = Linear(head * t["model.norm.weight"], self.lanes)
         self._head_bias = bias
-        half = np.arange(0, s.head_dim, 2, dtype=np.float32) / np.float32(s.head_dim)
-        angles = np.outer(np.arange(s.context, dtype=np.float32), np.float32(s.rope_theta) ** -half)
+        # Frequencies and angles are rounded where transformers rounds them: far positions magnify the rest.
+        wave = (s.rope_theta ** (np.arange(0, s.head_dim, 2) / s.head_dim)).astype(np.float32)
+        angles = np.outer(np.arange(s.context, dtype=np.float32), np.float32(1) / wave).astype(np.float64)
         self._cos: F32 = np.cos(angles)[:, None].astype(np.float32)
         self._sin: F32 = np.sin(angles)[:, None].astype(np.float32)
         self._scale = np.float32(s.head_dim**-0.5)
 
-    def _head(self, t: object) -> tuple[F32, F32 | None]:
-        assert isinstance(t, dict)
+    def _head(self, t: Mapping[str, F32]) -> tuple[F32, F32 | None]:
         self.scores = "score.weight" in t
         """Whether it rates steps instead of continuing text."""
         if self.scores:
@@ -74,8 +87,7 @@ class Model:
             return t["score.weight"], t.get("score.bias")
         return t.get("lm_head.weight", self._embed), None
 
-    def _layer(self, t: object, at: str) -> _Layer:
-        assert isinstance(t, dict)
+    def _layer(self, t: Mapping[str, F32], at: str) -> _Layer:
         before, after = t[at + "input_layernorm.weight"], t[at + "post_attention_layernorm.weight"]
         qkv = np.concatenate([t[f"{at}self_attn.{x}_proj.weight"] for x in "qkv"]) * before
         gate_up = np.concatenate([t[f"{at}mlp.{x}_proj.weight"] for x in ("gate", "up")]) * after
@@ -89,7 +101,7 @@ class Model:
         for start, stop, slot in rows.segments:
             where[start:stop] = slot
         cos, sin = self._cos[rows.positions], self._sin[rows.positions]
-        masks = _masks(rows)
+        spans = _spans(rows)
         x = to_tiles(self._embed[rows.tokens], self.lanes)
         with np.errstate(over="ignore", under="ignore"):
             for i, layer in enumerate(self._layers):
@@ -99,7 +111,7 @@ class Model:
                 keys[where, :, rows.positions] = qk[:, s.heads :]
                 values[where, :, rows.positions] = qkv[:, s.heads + s.kv_heads :]
                 queries = (qk[:, : s.heads] * self._scale).reshape(n, s.kv_heads, s.group, s.head_dim)
-                x += layer.out(to_tiles(self._attend(queries, keys, values, rows, masks), self.lanes))
+                x += layer.out(to_tiles(self._attend(queries, keys, values, spans), self.lanes))
                 x += layer.down(_gated(layer.gate_up(self._norm(x)), s.intermediate))
             hidden = to_rows(self._norm(x), n)
         slots.hidden[where, rows.positions] = hidden
@@ -112,40 +124,46 @@ class Model:
 
     def _norm(self, x: F32) -> F32:
         squares = np.add.reduce(x * x, axis=1, keepdims=True)
-        return x / np.sqrt(squares / np.float32(self.shape.hidden) + np.float32(self.shape.eps))
+        root: F32 = np.sqrt(squares / np.float32(self.shape.hidden) + np.float32(self.shape.eps))
+        return x / root
 
-    def _attend(self, queries: F32, keys: F32, values: F32, rows: Rows, masks: Sequence[F32]) -> F32:
+    def _attend(self, queries: F32, keys: F32, values: F32, spans: Sequence[_Span]) -> F32:
         n, s = len(queries), self.shape
         made = np.empty((n, s.kv_heads, s.group, s.head_dim), np.float32)
-        spans = [(0, rows.decode, slice(rows.first, rows.first + rows.decode))] if rows.decode else []
-        spans += [(start, stop, slice(slot, slot + 1)) for start, stop, slot in rows.segments]
-        for (start, stop, where), mask in zip(spans, masks, strict=True):
-            chunks = mask.shape[2]
+        for span in spans:
+            chunks = span.mask.shape[2]
             shape = (-1, s.kv_heads, chunks, CHUNK, s.head_dim)
-            k = keys[where, :, : chunks * CHUNK].reshape(shape)
-            v = values[where, :, : chunks * CHUNK].reshape(shape)
-            made[start:stop] = _attention(queries[start:stop], k, v, mask)
+            k = keys[span.slots, :, : chunks * CHUNK].reshape(shape)
+            v = values[span.slots, :, : chunks * CHUNK].reshape(shape)
+            made[span.rows] = _attention(queries[span.rows], k, v, span.mask)
         return made.reshape(n, -1)
 
 
-def _masks(rows: Rows) -> list[F32]:
-    """For each span of rows ``[n, 1, chunks, 1, CHUNK]``: 0 where a row may look, -inf where not."""
-    spans = [(0, rows.decode)] if rows.decode else []
-    made = []
-    for start, stop in spans + [(a, b) for a, b, _ in rows.segments]:
-        positions = rows.positions[start:stop]
-        chunks = int(positions.max()) // CHUNK + 1
-        hidden = np.arange(chunks * CHUNK) > positions[:, None]
-        mask = np.where(hidden, np.float32(-np.inf), np.float32(0))
-        made.append(mask.reshape(len(positions), 1, chunks, 1, CHUNK))
-    return made
+def _spans(rows: Rows) -> list[_Span]:
+    """Decoding sequences, then segments, in blocks: so a far position lengthens the work of few rows."""
+    made = [(slice(a, b), slice(rows.first + a, rows.first + b)) for a, b in _blocks(0, rows.decode)]
+    for start, stop, slot in rows.segments:
+        made += [(slice(a, b), slice(slot, slot + 1)) for a, b in _blocks(start, stop)]
+    return [_Span(which, slots, _mask(rows.positions[which])) for which, slots in made]
+
+
+def _blocks(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    return pairwise([*range(start, stop, _BLOCK), stop])
+
+
+def _mask(positions: NDArray[np.int64]) -> F32:
+    chunks = int(positions.max()) // CHUNK + 1
+    hidden = np.arange(chunks * CHUNK) > positions[:, None]
+    mask = np.where(hidden, np.float32(-np.inf), np.float32(0))
+    return mask.reshape(len(positions), 1, chunks, 1, CHUNK)
 
 
 def _attention(queries: F32, keys: F32, values: F32, mask: F32) -> F32:
     """``[n, G, g, d]`` from queries of that shape and keys, values ``[n or 1, G, chunks, CHUNK, d]``."""
     weights = np.matmul(queries[:, :, None], keys.swapaxes(-1, -2))
     weights += mask
-    weights -= weights.max(axis=(2, 4), keepdims=True)
+    top = np.maximum.reduce(np.maximum.reduce(weights, axis=2), axis=-1)
+    weights -= top[:, :, None, :, None]
     np.exp(weights, out=weights)
     # Chunks first, in order: the empty ones add zeros; then within a chunk, always of the same length.
     total = np.add.reduce(np.add.reduce(weights, axis=2), axis=-1)

@@ -37,7 +37,7 @@ class Linear:
 
     def __call__(self, tiles: F32) -> F32:
         """``[tiles, inner, lanes]`` to ``[tiles, out, lanes]``."""
-        made = np.matmul(self._blocks, tiles[:, None])
+        made: F32 = np.matmul(self._blocks, tiles[:, None])
         count, rows = made.shape[1:3]
         return made.reshape(len(tiles), count * rows, -1)[:, : self.out]
 

@@ -50,7 +50,9 @@ class Tokenizer:
         try:
             return Tokenizer(json.loads(path.read_text("utf-8")))
         except FileNotFoundError:
-            raise ConfigError(f"{path.name} is missing in {path.parent}; a model is a folder with it.") from None
+            raise ConfigError(
+                f"{path.name} is missing in {path.parent}; a model is a folder with it."
+            ) from None
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(i for i, _ in self.spans(text))

@@ -122,7 +122,9 @@ def _shape(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Shape:
     # Where rotary settings live changed with transformers 5.
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     if rope.get("rope_type", "default") != "default":
-        raise ConfigError(f"config.json has rope_type={rope['rope_type']!r}; this engine runs 'default' only.")
+        raise ConfigError(
+            f"config.json has rope_type={rope['rope_type']!r}; this engine runs 'default' only."
+        )
     heads = config["num_attention_heads"]
     eos = defaults.get("eos_token_id", config.get("eos_token_id"))
     return Shape(
