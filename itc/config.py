@@ -356,7 +356,7 @@ def _signature_model(name: str) -> type[BaseModel]:
     return create_model(name, __config__=config, **fields)
 
 
-_TAGS = ("openai", "embedded")
+_KINDS: dict[str, type[BaseModel]] = {"openai": ServedModel, "embedded": EmbeddedModel}
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
@@ -364,10 +364,12 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") ->
     lines = []
     for e in error.errors():
         # The tag of a kind of model stands in the place, and in no configuration.
-        path = [str(part) for part in e["loc"] if part not in _TAGS]
+        tag = next((str(part) for part in e["loc"] if part in _KINDS), "")
+        path = [str(part) for part in e["loc"] if part not in _KINDS]
         key = ".".join([prefix, *path] if prefix else path)
         if e["type"] == "extra_forbidden":
-            lines.append(f"Unknown key {key}. {did_you_mean(path[-1], _fields_at(model, path[:-1]))}")
+            known = list(_KINDS[tag].model_fields) if tag else _fields_at(model, path[:-1])
+            lines.append(f"Unknown key {key}. {did_you_mean(path[-1], known)}")
         elif e["type"] == "missing":
             lines.append(f"{key} is missing: set {key}=….")
         else:
@@ -379,8 +381,6 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
-        if part in ("model", "roles"):
-            return sorted({*ServedModel.model_fields, *EmbeddedModel.model_fields})
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             model = inner
     return list(model.model_fields)

@@ -112,7 +112,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
         (["--resolve"], ["--cfg job --resolve"]),
         (["--cfg", "job", "-m"], ["exclude each other"]),
         (["workspace=${now:%Y}"], ["'now'", "oc.env"]),
-        (["model.revision=${oc.env:MY_API_KEY}"], ["model.api_key_env=MY_API_KEY"]),
+        (["model.name=${oc.env:MY_API_KEY}"], ["model.api_key_env=MY_API_KEY"]),
         (["workspace=${nope}"], ["workspace", "nope"]),
         (["model=openai"], ["model.name is missing: set model.name=…"]),
         (["--config-name", "nope"], ["'nope'"]),

@@ -197,6 +197,16 @@ class Llama(nn.Module):
         return [o[:-1] if o and o[-1] == eos else o for o in out]
 
 
+def optimizers(model: Llama, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the matrices of the layers, Adam for embeddings, norms and heads."""
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
+    others = [p for n, p in model.named_parameters() if p.ndim < 2 or ".layers." not in n]
+    muon = torch.optim.Muon(
+        matrices, lr=muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4
+    )
+    return [muon, torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
+
+
 def export(model: Llama, tokenizer: Tokenizer, folder: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write the folder that transformers, vLLM and the NumPy engine read; whole or not at all."""
     temporary = folder.with_name(f".{folder.name}-{os.getpid()}")

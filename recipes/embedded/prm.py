@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from data import IGNORE, Tokenizer, prompt, shuffled_batches
 from measure import draw
-from model import Llama, Shape
+from model import Llama, Shape, optimizers
 from torch.nn import functional
 
 from itc.tasks.chain import Level, puzzle
-from itc.tasks.chain_check import Plan, label_lines
+from itc.tasks.chain_check import Plan, label_lines, plan
 
 Example = tuple[list[int], list[int]]
 
@@ -56,22 +56,32 @@ def laid_out(tokenizer: Tokenizer, question: str, text: str) -> tuple[list[int],
 
 
 def examples(tokenizer: Tokenizer, path: Path) -> list[Example]:
-    """Ids and targets (1 right, 0 wrong or unparsable) at each step's end.
+    """Ids and targets of every labelled solution.
 
-    The last step is labelled at its newline and at the token before, for engines that have no newline there.
+    Targets are dense, for a label at a line's end alone is learned slowly: each token of a right line has 1;
+    in any other line the tokens that agree with a line of the gold solution have 1, and those after them,
+    to the newline, 0.
     """
     made: list[Example] = []
     for line in path.read_text().splitlines():
         row = json.loads(line)
         ids, ends = laid_out(tokenizer, row["question"], row["text"])
+        gold = [tokenizer.encode(text) for text in plan(row["question"]).solution.split("\n")]
+        gold += [tokenizer.encode(" " + tokenizer.decode(text)) for text in gold]
         targets = [IGNORE] * len(ids)
-        if len(ends) != len(row["labels"]) or not ends:
-            continue
-        for at, label in zip(ends, row["labels"], strict=True):
-            targets[at] = int(label == "right")
-        targets[ends[-1] - 1] = targets[ends[-1]]
+        begin = len(tokenizer.encode(prompt(row["question"])))
+        for end, label in zip(ends, row["labels"], strict=True):
+            own = ids[begin:end]
+            agree = len(own) if label == "right" else max(common(own, text) for text in gold)
+            targets[begin : end + 1] = [1] * agree + [0] * (len(own) - agree) + [int(label == "right")]
+            begin = end + 1
         made.append((ids, targets))
     return made
+
+
+def common(a: list[int], b: list[int]) -> int:
+    """Length of the common beginning."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def train_prm(
@@ -80,7 +90,7 @@ def train_prm(
     data: list[Example],
     epochs: int,
     batch: int,
-    lr: float,
+    rates: tuple[float, float],
     seed: int,
     out: Path,
 ) -> Llama:
@@ -88,7 +98,7 @@ def train_prm(
     torch.manual_seed(seed)
     model = Llama(Shape(len(tokenizer)), labels=2)
     model.model.load_state_dict(policy.model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01)
+    both = optimizers(model, *rates)
     data = sorted(data, key=lambda e: len(e[0]))
     begin = 0
     curve = out / "prm.csv"
@@ -98,28 +108,35 @@ def train_prm(
     if saved.exists():
         state = torch.load(saved)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(both, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         begin = state["epoch"]
     for epoch in range(begin, epochs):
         batches = shuffled_batches(data, batch, tokenizer.pad, f"{seed}/{epoch}")
         recent: list[float] = []
         for i, (ids, targets) in enumerate(batches):
             done = (epoch + i / len(batches)) / epochs
-            optimizer.param_groups[0]["lr"] = lr * min(1.0, done * 20 + 0.05, (1 - done) + 0.02)
+            for optimizer, rate in zip(both, rates, strict=True):
+                optimizer.param_groups[0]["lr"] = rate * min(1.0, done * 20 + 0.05, (1 - done) + 0.02)
+                optimizer.zero_grad(set_to_none=True)
             at = targets >= 0
             with torch.autocast("cpu", torch.bfloat16):
                 logits = model.head(model.model(ids)[0][at])
             loss = functional.cross_entropy(logits.float(), targets[at])
-            optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            for optimizer in both:
+                optimizer.step()
             recent.append(float(loss.detach()))
             if len(recent) == 50:
                 with curve.open("a") as file:
                     file.write(f"{epoch},{i + 1},{sum(recent) / len(recent):.4f}\n")
                 recent = []
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch + 1}
+        state = {
+            "model": model.state_dict(),
+            "optimizers": [o.state_dict() for o in both],
+            "epoch": epoch + 1,
+        }
         torch.save(state, saved.with_suffix(".part"))
         saved.with_suffix(".part").replace(saved)
     return model.eval()

@@ -21,7 +21,7 @@ import torch
 from calibrate import calibrate
 from data import TRAIN_LEVELS, Stream, Tokenizer
 from measure import accuracy
-from model import Llama, Shape, export
+from model import Llama, Shape, export, optimizers
 from prm import draw_samples, examples, train_prm
 from torch.nn import functional
 
@@ -51,18 +51,8 @@ class Plan:
     task_samples: int = 2500
     """Solutions of the finished policy at the task's own levels, besides those."""
     prm_epochs: int = 3
-    prm_batch: int = 4096
-    prm_lr: float = 1e-3
-
-
-def optimizers(model: Llama, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan et al. 2024) for the matrices of the layers, Adam for embeddings, norms and heads."""
-    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
-    others = [p for n, p in model.named_parameters() if p.ndim < 2 or ".layers." not in n]
-    muon = torch.optim.Muon(
-        matrices, lr=muon_lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4
-    )
-    return [muon, torch.optim.AdamW(others, lr=adam_lr, betas=(0.9, 0.98), weight_decay=0.0)]
+    prm_muon_lr: float = 2.5e-3
+    prm_adam_lr: float = 1e-3
 
 
 def rate(done: float) -> float:
@@ -188,7 +178,8 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     policy = train_policy(plan, out, tokenizer).eval()
     data = [e for path in sample_for_prm(plan, out, tokenizer, policy) for e in examples(tokenizer, path)]
-    prm = train_prm(policy, tokenizer, data, plan.prm_epochs, plan.prm_batch, plan.prm_lr, plan.seed, out)
+    rates = (plan.prm_muon_lr, plan.prm_adam_lr)
+    prm = train_prm(policy, tokenizer, data, plan.prm_epochs, plan.batch, rates, plan.seed, out)
     export(prm, tokenizer, out / "prm")
     found = calibrate(out, count=200, each=2, covered=20, k=64, seed=0, kept=out)
     (out / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
