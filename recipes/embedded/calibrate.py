@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -55,25 +55,33 @@ def single(puzzles: list[Puzzle], texts: list[list[str]]) -> dict[str, float]:
     return found | {f"pass@1 level {level}": float(np.mean(rs)) for level, rs in rates.items() if rs}
 
 
-def coverage(puzzles: list[Puzzle], texts: list[list[str]], scores: list[list[float]]) -> dict[str, float]:
-    """What all samples of a problem come to: coverage, and the vote plain and weighted by the last score."""
-    found: dict[str, list[float]] = {"pass@k": [], "vote@k": [], "weighted vote@k": [], "best of k": []}
-    levels: dict[int, list[float]] = {level: [] for level in LEVELS}
-    for made, own, own_scores in zip(puzzles, texts, scores, strict=True):
-        plain: Counter[str] = Counter()
-        weighed: Counter[str] = Counter()
-        for text, score in zip(own, own_scores, strict=True):
-            if (said := answer(text)) is not None:
-                plain[said] += 1
-                weighed[said] += score  # type: ignore[assignment]
+def coverage(
+    puzzles: list[Puzzle], texts: list[list[str]], scores: list[list[list[float]]]
+) -> dict[str, float]:
+    """What all samples of a problem come to: coverage, and votes and best of k under each aggregate."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for made, own, paths in zip(puzzles, texts, scores, strict=True):
         gold = str(made.plan.gold)
-        found["pass@k"].append(float(gold in plain))
-        levels[made.level].append(float(gold in plain))
-        found["vote@k"].append(float(bool(plain) and plain.most_common(1)[0][0] == gold))
-        found["weighted vote@k"].append(float(bool(weighed) and weighed.most_common(1)[0][0] == gold))
-        found["best of k"].append(float(is_right(made, own[int(np.argmax(own_scores))])))
-    out = {name: float(np.mean(xs)) for name, xs in found.items()}
-    return out | {f"pass@k level {level}": float(np.mean(xs)) for level, xs in levels.items() if xs}
+        said = [answer(text) for text in own]
+        found["pass@k"].append(float(gold in said))
+        found[f"pass@k level {made.level}"].append(float(gold in said))
+        found["vote@k"].append(voted(said, [1.0] * len(said)) == gold)
+        for name, f in AGGREGATES.items():
+            values = [f(path) if path else 0.0 for path in paths]
+            found[f"weighted vote@k ({name})"].append(voted(said, values) == gold)
+            found[f"best of k ({name})"].append(said[int(np.argmax(values))] == gold)
+            if 0 < (right := [int(a == gold) for a in said]).count(1) < len(said):
+                found[f"AUC within a problem ({name})"].append(auc(values, right))
+    return {name: float(np.mean(found[name])) for name in sorted(found)}
+
+
+def voted(said: list[str | None], weights: list[float]) -> str | None:
+    """The answer of the greatest weight; no answer has no vote."""
+    totals: dict[str, float] = defaultdict(float)
+    for one, weight in zip(said, weights, strict=True):
+        if one is not None:
+            totals[one] += weight
+    return max(totals, key=totals.__getitem__, default=None)
 
 
 def verifier(
@@ -137,8 +145,7 @@ def calibrate(
     if covered:
         some = puzzles[:covered]
         many = drawn(policy, tokenizer, some, k, seed + 2, kept)
-        last = [[s[-1] if s else 0.0 for s in own] for own in scored(some, many)]
-        found |= {"coverage problems": covered, "k": k, **coverage(some, many, last)}
+        found |= {"coverage problems": covered, "k": k, **coverage(some, many, scored(some, many))}
         print(json.dumps(found), flush=True)
     return found
 

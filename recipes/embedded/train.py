@@ -50,7 +50,7 @@ class Plan:
     """Solutions at each of them, every one of a problem of its own."""
     task_samples: int = 2500
     """Solutions of the finished policy at the task's own levels, besides those."""
-    prm_epochs: int = 3
+    prm_epochs: int = 2
     prm_muon_lr: float = 2.5e-3
     prm_adam_lr: float = 1e-3
 
