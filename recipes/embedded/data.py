@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -32,9 +32,6 @@ TRAIN_LEVELS = {
     5: Level((7, 8), 99, 9, 600, 0.4),
 }
 """What the policy learns from: numbers and pairs beyond the task's levels, which were set later."""
-
-TASK_STREAM = 5000
-"""Added to a seed: problems apart from those that the policy learned from."""
 
 
 def vocabulary() -> list[str]:
@@ -119,13 +116,12 @@ class Stream:
     tokenizer: Tokenizer
     seed: int
     used: int = 0
-    levels: Mapping[int, Level] = field(default_factory=TRAIN_LEVELS.copy)
 
     def example(self, ease: float) -> tuple[list[int], list[int]]:
         """Ids and targets. ``ease`` 0 draws the levels alike; above 0, low levels more often."""
         rng = random.Random(f"{self.seed}/{self.used}")
-        level = 1 + int(len(self.levels) * rng.random() ** (1 + ease))
-        made = puzzle("train", level, self.seed, self.used, self.levels)
+        level = 1 + int(len(TRAIN_LEVELS) * rng.random() ** (1 + ease))
+        made = puzzle("train", level, self.seed, self.used, TRAIN_LEVELS)
         self.used += 1
         asked = self.tokenizer.encode(prompt(made.question))
         told = [*self.tokenizer.encode(" " + made.plan.solution), self.tokenizer.eos]

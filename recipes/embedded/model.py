@@ -113,18 +113,6 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList(Layer(s) for _ in range(s.num_hidden_layers))
         self.norm = Norm(s.hidden_size, s.rms_norm_eps)
 
-    def hidden(self, ids: Tensor, layers: int) -> Tensor:
-        """The stream after the first ``layers`` layers, not normed."""
-        x, turn = self.embed_tokens(ids), self.turn(torch.arange(ids.shape[1])[None])
-        for layer in list(self.layers)[:layers]:
-            x, _ = layer(x, turn, None, None)
-        return x
-
-    def turn(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        exponents = torch.arange(0, self.s.head_dim, 2) / self.s.head_dim
-        angles = positions[:, None, :, None].float() * self.s.rope_theta**-exponents
-        return angles.cos(), angles.sin()
-
     def forward(
         self,
         ids: Tensor,
@@ -133,8 +121,10 @@ class Trunk(nn.Module):
         mask: Tensor | None = None,
     ):
         if positions is None:
-            positions = torch.arange(ids.shape[1])[None]
-        turn = self.turn(positions)
+            positions = torch.arange(ids.shape[1], device=ids.device)[None]
+        exponents = torch.arange(0, self.s.head_dim, 2, device=ids.device) / self.s.head_dim
+        angles = positions[:, None, :, None].float() * self.s.rope_theta**-exponents
+        turn = (angles.cos(), angles.sin())
         x = self.embed_tokens(ids)
         kept: Cache = []
         for i, layer in enumerate(self.layers):
@@ -207,7 +197,7 @@ class Llama(nn.Module):
         return [o[:-1] if o and o[-1] == eos else o for o in out]
 
 
-def optimizers(model: nn.Module, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
+def optimizers(model: Llama, muon_lr: float, adam_lr: float) -> list[torch.optim.Optimizer]:
     """Muon (Jordan et al. 2024) for the matrices of the layers, Adam for embeddings, norms and heads."""
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if p.ndim < 2 or ".layers." not in n]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from data import IGNORE, Tokenizer, prompt
+from data import IGNORE, Tokenizer, prompt, shuffled_batches
 from measure import draw
-from model import Llama
+from model import Llama, Shape, optimizers
+from torch.nn import functional
 
 from itc.tasks.chain import Level, puzzle
 from itc.tasks.chain_check import Plan, label_lines, plan
@@ -81,6 +82,64 @@ def examples(tokenizer: Tokenizer, path: Path) -> list[Example]:
 def common(a: list[int], b: list[int]) -> int:
     """Length of the common beginning."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def train_prm(
+    policy: Llama,
+    tokenizer: Tokenizer,
+    data: list[Example],
+    epochs: int,
+    batch: int,
+    rates: tuple[float, float],
+    seed: int,
+    out: Path,
+) -> Llama:
+    """A classifier of step ends on the policy's trunk; goes on from its last epoch."""
+    torch.manual_seed(seed)
+    model = Llama(Shape(len(tokenizer)), labels=2)
+    model.model.load_state_dict(policy.model.state_dict())
+    both = optimizers(model, *rates)
+    data = sorted(data, key=lambda e: len(e[0]))
+    begin = 0
+    curve = out / "prm.csv"
+    if not curve.exists():
+        curve.write_text("epoch,batch,loss\n")
+    saved = out / "prm.ckpt"
+    if saved.exists():
+        state = torch.load(saved)
+        model.load_state_dict(state["model"])
+        for optimizer, kept in zip(both, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+        begin = state["epoch"]
+    for epoch in range(begin, epochs):
+        batches = shuffled_batches(data, batch, tokenizer.pad, f"{seed}/{epoch}")
+        recent: list[float] = []
+        for i, (ids, targets) in enumerate(batches):
+            done = (epoch + i / len(batches)) / epochs
+            for optimizer, rate in zip(both, rates, strict=True):
+                optimizer.param_groups[0]["lr"] = rate * min(1.0, done * 20 + 0.05, (1 - done) + 0.02)
+                optimizer.zero_grad(set_to_none=True)
+            at = targets >= 0
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = model.head(model.model(ids)[0][at])
+            loss = functional.cross_entropy(logits.float(), targets[at])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            for optimizer in both:
+                optimizer.step()
+            recent.append(float(loss.detach()))
+            if len(recent) == 50:
+                with curve.open("a") as file:
+                    file.write(f"{epoch},{i + 1},{sum(recent) / len(recent):.4f}\n")
+                recent = []
+        state = {
+            "model": model.state_dict(),
+            "optimizers": [o.state_dict() for o in both],
+            "epoch": epoch + 1,
+        }
+        torch.save(state, saved.with_suffix(".part"))
+        saved.with_suffix(".part").replace(saved)
+    return model.eval()
 
 
 @torch.inference_mode()

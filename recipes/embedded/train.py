@@ -22,8 +22,7 @@ from calibrate import calibrate
 from data import TRAIN_LEVELS, Stream, Tokenizer
 from measure import accuracy
 from model import Llama, Shape, export, optimizers
-from prm import draw_samples, examples
-from prm_train import train_prm
+from prm import draw_samples, examples, train_prm
 from torch.nn import functional
 
 from itc.tasks.chain import LEVELS
@@ -51,9 +50,9 @@ class Plan:
     """Solutions at each of them, every one of a problem of its own."""
     task_samples: int = 2500
     """Solutions of the finished policy at the task's own levels, besides those."""
-    prm_steps: int = 1200
-    prm_muon_lr: float = 4e-3
-    prm_adam_lr: float = 2e-3
+    prm_epochs: int = 2
+    prm_muon_lr: float = 2.5e-3
+    prm_adam_lr: float = 1e-3
 
 
 def rate(done: float) -> float:
@@ -180,7 +179,7 @@ def main() -> None:
     policy = train_policy(plan, out, tokenizer).eval()
     data = [e for path in sample_for_prm(plan, out, tokenizer, policy) for e in examples(tokenizer, path)]
     rates = (plan.prm_muon_lr, plan.prm_adam_lr)
-    prm = train_prm(policy, tokenizer, data, plan.prm_steps, plan.batch, rates, plan.seed, out)
+    prm = train_prm(policy, tokenizer, data, plan.prm_epochs, plan.batch, rates, plan.seed, out)
     export(prm, tokenizer, out / "prm")
     found = calibrate(out, count=200, each=2, covered=20, k=64, seed=0, kept=out)
     (out / "calibration.json").write_text(json.dumps(found, indent=1) + "\n")
