@@ -80,25 +80,25 @@ if TYPE_CHECKING:
     from itc.runs.store import open_run as open_run
     from itc.scorers.base import scorer as scorer
     from itc.scorers.judge import judged as judged
-    from itc.stages.enough import enough as enough
-    from itc.stages.extend import annotate as annotate
-    from itc.stages.extend import rewrite as rewrite
-    from itc.stages.extend import sample as sample
-    from itc.stages.extend import step as step
-    from itc.stages.finish_first import finish_first as finish_first
-    from itc.stages.fuse import fuse as fuse
-    from itc.stages.fuse import restart as restart
-    from itc.stages.judge import judge as judge
-    from itc.stages.resample import resample as resample
-    from itc.stages.resample import reweight as reweight
+    from itc.stages.draws.extend import annotate as annotate
+    from itc.stages.draws.extend import rewrite as rewrite
+    from itc.stages.draws.extend import sample as sample
+    from itc.stages.draws.extend import step as step
+    from itc.stages.draws.splitters import splitter as splitter
+    from itc.stages.draws.write import write as write
+    from itc.stages.judges.judge import judge as judge
+    from itc.stages.judges.verdicts import reading as reading
+    from itc.stages.layers.fuse import fuse as fuse
+    from itc.stages.layers.fuse import restart as restart
+    from itc.stages.particles.resample import resample as resample
+    from itc.stages.particles.resample import reweight as reweight
     from itc.stages.score import score as score
-    from itc.stages.search import search as search
-    from itc.stages.select import distinct as distinct
-    from itc.stages.select import top as top
-    from itc.stages.select import vote as vote
-    from itc.stages.splitters import splitter as splitter
-    from itc.stages.verdicts import reading as reading
-    from itc.stages.write import write as write
+    from itc.stages.search.search import search as search
+    from itc.stages.selection.select import distinct as distinct
+    from itc.stages.selection.select import top as top
+    from itc.stages.selection.select import vote as vote
+    from itc.stages.stopping.enough import enough as enough
+    from itc.stages.stopping.finish_first import finish_first as finish_first
     from itc.types import Candidate as Candidate
     from itc.types import Population as Population
     from itc.types import Problem as Problem
@@ -170,18 +170,18 @@ _HOMES = {
     "itc.runs.store": ("open_run",),
     "itc.scorers.base": ("scorer",),
     "itc.scorers.judge": ("judged",),
-    "itc.stages.enough": ("enough",),
-    "itc.stages.extend": ("annotate", "rewrite", "sample", "step"),
-    "itc.stages.finish_first": ("finish_first",),
-    "itc.stages.fuse": ("fuse", "restart"),
-    "itc.stages.judge": ("judge",),
-    "itc.stages.resample": ("resample", "reweight"),
+    "itc.stages.stopping.enough": ("enough",),
+    "itc.stages.draws.extend": ("annotate", "rewrite", "sample", "step"),
+    "itc.stages.stopping.finish_first": ("finish_first",),
+    "itc.stages.layers.fuse": ("fuse", "restart"),
+    "itc.stages.judges.judge": ("judge",),
+    "itc.stages.particles.resample": ("resample", "reweight"),
     "itc.stages.score": ("score",),
-    "itc.stages.search": ("search",),
-    "itc.stages.select": ("distinct", "top", "vote"),
-    "itc.stages.splitters": ("splitter",),
-    "itc.stages.verdicts": ("reading",),
-    "itc.stages.write": ("write",),
+    "itc.stages.search.search": ("search",),
+    "itc.stages.selection.select": ("distinct", "top", "vote"),
+    "itc.stages.draws.splitters": ("splitter",),
+    "itc.stages.judges.verdicts": ("reading",),
+    "itc.stages.draws.write": ("write",),
     "itc.types": ("Candidate", "Population", "Problem", "Step"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -33,7 +33,7 @@ from itc.validation import Strict, arguments, explain, signature_model, storable
 
 
 class JudgeSettings(Strict):
-    """What a judge is asked, how often, and how its replies are read: as in `itc.stages.judge.judge`."""
+    """What a judge is asked, how often, and how its replies are read: as in the stage `judge`."""
 
     prompt: str
     k: int = Field(1, ge=1)

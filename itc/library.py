@@ -13,7 +13,7 @@ from itc.algebra.text import parse as _parse
 from itc.errors import ConfigError
 
 for _package in (algebra, frontiers, stages, methods, scorers):
-    for _module in pkgutil.iter_modules(_package.__path__, _package.__name__ + "."):
+    for _module in pkgutil.walk_packages(_package.__path__, _package.__name__ + "."):
         importlib.import_module(_module.name)
 
 

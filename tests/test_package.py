@@ -35,6 +35,8 @@ LAYERS = (
     *("config", "api", "console", "cli"),
 )
 """From the ground up: a layer imports those before it."""
+STAGES = ("score", "selection", "draws", "judges", "layers", "stopping", "routing", "particles", "search")
+"""The folders of stages, from the ground up."""
 PROMISED = (
     *("sample", "step", "score", "top", "vote", "resample", "reweight", "identity", "empty", "route", "race"),
     *("parse", "Budget", "Problem", "Candidate", "Population", "run"),
@@ -72,6 +74,17 @@ def test_arrows_go_down_only(path: Path) -> None:
     for line, other in imported(ast.parse(path.read_text())):
         assert other in LAYERS, f"{path}:{line} imports itc.{other}"
         assert LAYERS.index(other) <= LAYERS.index(mine), f"{path}:{line}: {mine} must not import {other}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_arrows_between_stages_go_down_only(path: Path) -> None:
+    mine = path.relative_to(ROOT / "stages").parts[0].removesuffix(".py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("itc.stages."):
+            other = (node.module or "").split(".")[2]
+            assert STAGES.index(other) <= STAGES.index(mine), f"{path}:{node.lineno}: {mine}, {other}"
 
 
 def test_no_relative_imports() -> None:

@@ -25,14 +25,14 @@ BUGS = (
     # ------------------------------------------------------------------ randomness
     Bug(
         "a global generator instead of the population's key",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         'Random(pop.key.fold("resample").seed64), self.scheme',
         "Random(), self.scheme",
         LAWS + "algebra.py::test_the_seed_decides",
     ),
     Bug(
         "one generator for every resampling",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         'Random(pop.key.fold("resample").seed64), self.scheme',
         "Random(0), self.scheme",
         LAWS + "particles.py::test_resampling_is_unbiased",
@@ -46,21 +46,21 @@ BUGS = (
     ),
     Bug(
         "the draw's index left out of its key",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]',
         'jobs = [(c, c.key.fold("draw"), i) for c in live for i in indices]',
         LAWS + "algebra.py::test_fewer_draws_are_the_first_of_more",
     ),
     Bug(
         "the number of draws is part of a draw's key",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]',
         'jobs = [(c, c.key.fold("draw", len(indices), i), i) for c in live for i in indices]',
         LAWS + "algebra.py::test_fewer_draws_are_the_first_of_more",
     ),
     Bug(
         "draws numbered across candidates",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]',
         'jobs = [(c, c.key.fold("draw", n + i), i) for n, c in enumerate(live) for i in indices]',
         LAWS + "algebra.py::test_local_stages_distribute_over_the_flat_union",
@@ -160,7 +160,7 @@ BUGS = (
     # ------------------------------------------------------------------ refusal and failure
     Bug(
         "a refused candidate is dropped",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         "children.get(c.key) or (c,)",
         "children.get(c.key, (c,))",
         LAWS + "budget.py::test_anytime",
@@ -269,7 +269,7 @@ BUGS = (
     # ------------------------------------------------------------------ worst cases
     Bug(
         "a worst case of one draw a candidate",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         "cost = role.price.cost(prompt, 0, limit).times(draws)",
         "cost = role.price.cost(prompt, 0, limit).times(live)",
         LAWS + "budget.py::test_the_worst_case_is_one",
@@ -306,56 +306,56 @@ BUGS = (
     # ------------------------------------------------------------------ stages
     Bug(
         "resampling loses weight",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         "share = pop.log_total - math.log(len(p))",
         "share = 0.0",
         LAWS + "particles.py::test_resampling_keeps_count_and_total_weight",
     ),
     Bug(
         "systematic resampling with a fixed offset",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         "        u = rng.random()\n",
         "        u = 0.5\n",
         LAWS + "particles.py::test_resampling_is_unbiased",
     ),
     Bug(
         "the residual drawn from the whole weights",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         "rest = [n * x - w for x, w in zip(p, whole, strict=True)]",
         "rest = list(p)",
         LAWS + "particles.py::test_resampling_is_unbiased",
     ),
     Bug(
         "stratified draws share a stratum",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         "points = [(i + rng.random()) / n for i in range(n)]",
         "points = [(i + rng.random() ** 2) / n for i in range(n)]",
         LAWS + "particles.py::test_resampling_is_unbiased",
     ),
     Bug(
         "a potential counted at every round",
-        "stages/resample.py",
+        "stages/particles/resample.py",
         "log_weight=c.log_weight + (log_g - before)",
         "log_weight=c.log_weight + log_g",
         LAWS + "particles.py::test_weighing_twice_is_weighing_once",
     ),
     Bug(
         "the filter resamples after its last step",
-        "stages/particles.py",
+        "stages/particles/particles.py",
         "self.move(await self.choose(pop, inner), inner)",
         "self.choose(await self.move(pop, inner), inner)",
         LAWS + "particles.py::test_the_last_thing_a_filter_does_is_a_step",
     ),
     Bug(
         "the filter forgets the finished that resampling dropped",
-        "stages/particles.py",
+        "stages/particles/particles.py",
         "return Population((*pop, *shelf.lost(pop)))",
         "return Population(pop.members)",
         "tests/methods/test_particles.py::test_the_filter_is_the_naive_one",
     ),
     Bug(
         "a vote counts candidates without an answer",
-        "stages/select.py",
+        "stages/selection/select.py",
         "        voters = [c for c in pop if c.answer is not None]\n"
         "        if not voters:\n"
         "            return Population(pop.members[:1])\n"
@@ -364,28 +364,28 @@ BUGS = (
         "        if not voters:\n"
         "            return Population(pop.members[:1])\n"
         '        classes = await ctx.answers.classes([c.answer or "" for c in voters])\n',
-        "tests/stages/test_select.py",
+        "tests/stages/selection/test_select.py",
     ),
     Bug(
         "a tie goes to the answer seen last",
-        "stages/select.py",
+        "stages/selection/select.py",
         "won = max(tally, key=tally.__getitem__)",
         "won = max(reversed(tally), key=tally.__getitem__)",
-        "tests/stages/test_select.py",
+        "tests/stages/selection/test_select.py",
     ),
     Bug(
         "top is ascending",
-        "stages/select.py",
+        "stages/selection/select.py",
         "ranked = sorted(pop, key=lambda c: -rank(c, self.by))",
         "ranked = sorted(pop, key=lambda c: rank(c, self.by))",
         LAWS + "particles.py::test_selection_adds_nothing",
     ),
     Bug(
         "top is not stable",
-        "stages/select.py",
+        "stages/selection/select.py",
         "ranked = sorted(pop, key=lambda c: -rank(c, self.by))",
         "ranked = sorted(reversed(pop.members), key=lambda c: -rank(c, self.by))",
-        "tests/stages/test_select.py",
+        "tests/stages/selection/test_select.py",
     ),
     Bug(
         "finished beams hold a place",
@@ -396,17 +396,17 @@ BUGS = (
     ),
     Bug(
         "finished candidates are extended again",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         "live = [c for c in pop if self._draws_from(c, sampling)]",
         "live = list(pop)",
         "tests/methods",
     ),
     Bug(
         "a step cut at its limit passes for a finished answer",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'if child.done and self.form == "step" and piece.text and piece.finish in ("step", "length"):',
         'if child.done and self.form == "step" and piece.text and piece.finish == "step":',
-        "tests/stages/test_extend.py",
+        "tests/stages/draws/test_extend.py",
     ),
     Bug(
         "the mean in place of the minimum",
@@ -417,24 +417,24 @@ BUGS = (
     ),
     Bug(
         "a thought that has ended is drawn from again",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'over = bool(c.steps) and c.steps[-1].kind == self.kind and c.finish == "eos"',
         "over = False",
-        "tests/stages/test_write.py",
+        "tests/stages/draws/test_write.py",
     ),
     Bug(
         "thoughts eat the solution's budget",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         "limit = sampling.max_tokens - c.spent_on(self.kind)",
         "limit = sampling.max_tokens - c.tokens",
-        "tests/stages/test_write.py",
+        "tests/stages/draws/test_write.py",
     ),
     Bug(
         "a text that is written left out of the worst case",
-        "stages/write.py",
+        "stages/draws/write.py",
         "tokens=shape.tokens + longer, apart=shape.apart + longer",
         "tokens=shape.tokens, apart=shape.apart",
-        "tests/stages/test_write.py",
+        "tests/stages/draws/test_write.py",
     ),
     Bug(
         "draws with and without confidences share a key",

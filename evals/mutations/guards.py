@@ -56,7 +56,7 @@ GUARDS = (
     # ------------------------------------------------------------------ draw index
     Bug(
         "guard: the draw's index left out of its key",
-        "stages/extend.py",
+        "stages/draws/extend.py",
         'jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]',
         'jobs = [(c, c.key.fold("draw"), i) for c in live for i in indices]',
         "tests/laws/test_algebra.py::test_fewer_draws_are_the_first_of_more",

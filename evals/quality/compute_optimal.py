@@ -26,7 +26,7 @@ from itc.config import Settings
 from itc.runs.outcomes import ease_of, outcome
 from itc.runs.rows import Result
 from itc.runs.runner import execute
-from itc.stages.policy_file import Policy
+from itc.stages.routing.policy_file import Policy
 
 RESAMPLES = 2000
 

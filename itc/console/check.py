@@ -115,8 +115,8 @@ def _expression(text: str) -> tuple[str, Any]:
     """A strategy; or the name or call of a frontier or splitter, which is read as an argument of one."""
     from itc.algebra.registry import FUNCTIONS
     from itc.library import parse
-    from itc.stages.search import Search
-    from itc.stages.splitters import checked
+    from itc.stages.draws.splitters import checked
+    from itc.stages.search.search import Search
 
     name = text.partition("(")[0].strip()
     if name in FUNCTIONS["splitter"]:

@@ -12,10 +12,10 @@ from __future__ import annotations
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy, count, one_of
 from itc.frontiers.ab_mcts import PRIORS, thompson
-from itc.stages.extend import rewrite
+from itc.stages.draws.extend import rewrite
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import top
+from itc.stages.search.search import search
+from itc.stages.selection.select import top
 from itc.types import Candidate, Problem
 
 

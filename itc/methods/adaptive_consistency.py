@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.enough import enough
-from itc.stages.extend import sample
-from itc.stages.select import vote
-from itc.stages.stops import adaptive
+from itc.stages.draws.extend import sample
+from itc.stages.selection.select import vote
+from itc.stages.stopping.enough import enough
+from itc.stages.stopping.stops import adaptive
 
 
 @strategy

@@ -14,17 +14,17 @@ from itc.algebra.parallel import empty
 from itc.algebra.registry import strategy
 from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import annotate, sample
-from itc.stages.fuse import fuse
-from itc.stages.judge import judge
-from itc.stages.judge_prompts import rank_solutions, verify_solution
-from itc.stages.layer_prompts import blend, strengths_and_weaknesses
-from itc.stages.listwise import ranked
-from itc.stages.notes import forget
-from itc.stages.passed import passed
-from itc.stages.roles import roles
+from itc.stages.draws.extend import annotate, sample
+from itc.stages.judges.judge import judge
+from itc.stages.judges.judge_prompts import rank_solutions, verify_solution
+from itc.stages.judges.listwise import ranked
+from itc.stages.layers.fuse import fuse
+from itc.stages.layers.layer_prompts import blend, strengths_and_weaknesses
+from itc.stages.layers.notes import forget
+from itc.stages.layers.roles import roles
 from itc.stages.score import score
-from itc.stages.select import top, vote
+from itc.stages.selection.passed import passed
+from itc.stages.selection.select import top, vote
 
 
 @strategy

@@ -12,13 +12,13 @@ from __future__ import annotations
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, count
 from itc.errors import ConfigError
-from itc.stages.extend import step
-from itc.stages.finished import finished
-from itc.stages.lookahead import lookahead
-from itc.stages.merge import merge
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
 from itc.stages.score import score
-from itc.stages.select import done, top, vote
-from itc.stages.splitters import At
+from itc.stages.search.lookahead import lookahead
+from itc.stages.selection.finished import finished
+from itc.stages.selection.merge import merge
+from itc.stages.selection.select import done, top, vote
 
 
 @strategy

@@ -10,12 +10,12 @@ from __future__ import annotations
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, count
 from itc.frontiers.best_first import by_score
-from itc.stages.extend import step
-from itc.stages.merge import merge
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import first, vote
-from itc.stages.splitters import At
+from itc.stages.search.search import search
+from itc.stages.selection.merge import merge
+from itc.stages.selection.select import first, vote
 
 
 @strategy

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import sample
-from itc.stages.select import vote
-from itc.stages.thoughts import opened, thinking
-from itc.stages.write import write
+from itc.stages.draws.extend import sample
+from itc.stages.draws.thoughts import opened, thinking
+from itc.stages.draws.write import write
+from itc.stages.selection.select import vote
 
 
 @strategy

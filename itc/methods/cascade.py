@@ -13,12 +13,12 @@ from itc.algebra.registry import prompt, strategy
 from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy, count, number
 from itc.errors import ConfigError
-from itc.stages.difficulty import certain
-from itc.stages.extend import sample
-from itc.stages.fuse import fuse
-from itc.stages.roles import roles
+from itc.stages.draws.extend import sample
+from itc.stages.layers.fuse import fuse
+from itc.stages.layers.roles import roles
+from itc.stages.routing.difficulty import certain
 from itc.stages.score import score
-from itc.stages.select import vote
+from itc.stages.selection.select import vote
 from itc.types import Candidate, Problem
 
 

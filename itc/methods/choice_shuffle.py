@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.select import vote
-from itc.stages.shuffle import shuffled
+from itc.stages.draws.shuffle import shuffled
+from itc.stages.selection.select import vote
 
 
 @strategy

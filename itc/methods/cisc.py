@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.judge import judge
-from itc.stages.judge_prompts import is_correct
-from itc.stages.select import vote
-from itc.stages.temper import temper
+from itc.stages.draws.extend import sample
+from itc.stages.judges.judge import judge
+from itc.stages.judges.judge_prompts import is_correct
+from itc.stages.selection.select import vote
+from itc.stages.selection.temper import temper
 
 
 @strategy

@@ -15,7 +15,7 @@ from pathlib import Path
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
 from itc.errors import ConfigError, did_you_mean
-from itc.stages.policy_file import Policy
+from itc.stages.routing.policy_file import Policy
 
 SHIPPED = Path(__file__).parent / "policies"
 """Policies fitted for the models in the package, by name."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import sample
-from itc.stages.select import vote
+from itc.stages.draws.extend import sample
+from itc.stages.selection.select import vote
 from itc.types import Candidate, Problem
 
 

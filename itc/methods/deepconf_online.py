@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.online import online
-from itc.stages.select import vote
+from itc.stages.draws.extend import sample
+from itc.stages.selection.select import vote
+from itc.stages.stopping.online import online
 
 
 @strategy

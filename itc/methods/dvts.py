@@ -13,12 +13,12 @@ from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy, count
 from itc.errors import ConfigError
 from itc.frontiers.by_level import by_level
-from itc.stages.extend import step
-from itc.stages.merge import merge
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import top, vote
-from itc.stages.splitters import At
+from itc.stages.search.search import search
+from itc.stages.selection.merge import merge
+from itc.stages.selection.select import top, vote
 
 
 @strategy

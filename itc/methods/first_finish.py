@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.finish_first import finish_first
+from itc.stages.draws.extend import sample
+from itc.stages.stopping.finish_first import finish_first
 
 
 @strategy

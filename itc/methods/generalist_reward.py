@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.appraised import appraised
-from itc.stages.extend import sample
-from itc.stages.judge_prompts import principles_and_critiques
-from itc.stages.select import top
+from itc.stages.draws.extend import sample
+from itc.stages.judges.appraised import appraised
+from itc.stages.judges.judge_prompts import principles_and_critiques
+from itc.stages.selection.select import top
 
 
 @strategy

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.judge import judge
-from itc.stages.judge_prompts import verify_solution
-from itc.stages.select import top, vote
+from itc.stages.draws.extend import sample
+from itc.stages.judges.judge import judge
+from itc.stages.judges.judge_prompts import verify_solution
+from itc.stages.selection.select import top, vote
 
 
 @strategy

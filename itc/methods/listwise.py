@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.judge_prompts import rank_solutions
-from itc.stages.listwise import ranked
-from itc.stages.select import top
+from itc.stages.draws.extend import sample
+from itc.stages.judges.judge_prompts import rank_solutions
+from itc.stages.judges.listwise import ranked
+from itc.stages.selection.select import top
 
 
 @strategy

@@ -13,10 +13,10 @@ from __future__ import annotations
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy, count, number
 from itc.frontiers.mctsr import refining
-from itc.stages.extend import annotate, rewrite, sample
+from itc.stages.draws.extend import annotate, rewrite, sample
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import top
+from itc.stages.search.search import search
+from itc.stages.selection.select import top
 from itc.types import Candidate, Problem
 
 

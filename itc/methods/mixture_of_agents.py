@@ -11,10 +11,10 @@ from __future__ import annotations
 from itc.algebra.parallel import empty
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import sample
-from itc.stages.fuse import fuse
-from itc.stages.roles import roles
-from itc.stages.select import vote
+from itc.stages.draws.extend import sample
+from itc.stages.layers.fuse import fuse
+from itc.stages.layers.roles import roles
+from itc.stages.selection.select import vote
 from itc.types import Candidate, Problem
 
 

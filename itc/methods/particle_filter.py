@@ -14,13 +14,13 @@ from __future__ import annotations
 from itc.algebra.registry import strategy
 from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import step
-from itc.stages.finished import finished
-from itc.stages.particles import particles
-from itc.stages.resample import resample, reweight
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
+from itc.stages.particles.particles import particles
+from itc.stages.particles.resample import resample, reweight
 from itc.stages.score import score
-from itc.stages.select import top, vote
-from itc.stages.splitters import At
+from itc.stages.selection.finished import finished
+from itc.stages.selection.select import top, vote
 
 
 @strategy

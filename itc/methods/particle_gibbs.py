@@ -5,20 +5,20 @@ al. 2025, arXiv 2502.01618, as in https://github.com/Red-Hat-AI-Innovation-Team/
 sampling is a gap. Deviations from the latter: weights accumulate as ratios of the
 reward, as in `itc.methods.smc`, so that a sweep leaves p(x) G(x)^(1/T) invariant; and the particles of all
 sweeps are candidates, those that resampling dropped included. ``splice`` adds ancestor sampling (Lindsten,
-Jordan & Schön 2014), by a scorer of whole paths: see `itc.stages.gibbs` for when that is exact.
+Jordan & Schön 2014), by a scorer of whole paths: see `itc.stages.particles.gibbs` for when that is exact.
 """
 
 from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import step
-from itc.stages.finished import finished
-from itc.stages.gibbs import gibbs
-from itc.stages.resample import reweight
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
+from itc.stages.particles.gibbs import gibbs
+from itc.stages.particles.resample import reweight
 from itc.stages.score import score
-from itc.stages.select import top, vote
-from itc.stages.splitters import At
+from itc.stages.selection.finished import finished
+from itc.stages.selection.select import top, vote
 
 
 @strategy

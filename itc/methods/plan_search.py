@@ -12,12 +12,12 @@ from __future__ import annotations
 from itc.algebra.registry import strategy
 from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import annotate
-from itc.stages.layer_prompts import follow_plan, make_plan, observe
+from itc.stages.draws.extend import annotate
+from itc.stages.layers.layer_prompts import follow_plan, make_plan, observe
+from itc.stages.layers.solve import solve
+from itc.stages.layers.subsets import subsets
 from itc.stages.score import score
-from itc.stages.select import top, vote
-from itc.stages.solve import solve
-from itc.stages.subsets import subsets
+from itc.stages.selection.select import top, vote
 
 
 @strategy

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.bandit import bandit
-from itc.stages.extend import annotate
-from itc.stages.judge import judge
-from itc.stages.layer_prompts import (
+from itc.stages.draws.extend import annotate
+from itc.stages.judges.judge import judge
+from itc.stages.layers.layer_prompts import (
     constrain,
     find_violations,
     grade_by_constraints,
     mend_violations,
     satisfy,
 )
-from itc.stages.revise import revise
-from itc.stages.select import top
-from itc.stages.solve import solve
+from itc.stages.layers.revise import revise
+from itc.stages.layers.solve import solve
+from itc.stages.routing.bandit import bandit
+from itc.stages.selection.select import top
 
 
 @strategy

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.ranked import rank_vote
+from itc.stages.draws.extend import sample
+from itc.stages.selection.ranked import rank_vote
 
 
 @strategy

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.allocate import allocate
-from itc.stages.extend import step
-from itc.stages.finished import finished
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
 from itc.stages.score import score
-from itc.stages.select import done, top, vote
-from itc.stages.splitters import At
+from itc.stages.search.allocate import allocate
+from itc.stages.selection.finished import finished
+from itc.stages.selection.select import done, top, vote
 
 
 @strategy

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.prune import prune
+from itc.stages.draws.extend import sample
 from itc.stages.score import score
-from itc.stages.select import distinct, vote
+from itc.stages.selection.prune import prune
+from itc.stages.selection.select import distinct, vote
 
 
 @strategy

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.borda import borda_vote
-from itc.stages.extend import sample
+from itc.stages.draws.extend import sample
 from itc.stages.score import score
-from itc.stages.select import top
+from itc.stages.selection.borda import borda_vote
+from itc.stages.selection.select import top
 
 
 @strategy

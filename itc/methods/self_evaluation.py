@@ -14,12 +14,12 @@ from __future__ import annotations
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy, count, number
 from itc.errors import ConfigError
-from itc.stages.extend import sample, step
-from itc.stages.finished import finished
-from itc.stages.judge import judge
-from itc.stages.judge_prompts import could_do_better
-from itc.stages.select import top
-from itc.stages.temper import accepted
+from itc.stages.draws.extend import sample, step
+from itc.stages.judges.judge import judge
+from itc.stages.judges.judge_prompts import could_do_better
+from itc.stages.selection.finished import finished
+from itc.stages.selection.select import top
+from itc.stages.selection.temper import accepted
 
 
 @strategy

@@ -11,10 +11,10 @@ from __future__ import annotations
 from itc.algebra.context import Context
 from itc.algebra.registry import predicate, strategy
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import sample
-from itc.stages.layer_prompts import CONTENT, feedback, refine
-from itc.stages.revise import revise
-from itc.stages.select import first
+from itc.stages.draws.extend import sample
+from itc.stages.layers.layer_prompts import CONTENT, feedback, refine
+from itc.stages.layers.revise import revise
+from itc.stages.selection.select import first
 from itc.types import Population
 
 

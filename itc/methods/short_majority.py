@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.finish_first import finish_first
-from itc.stages.select import vote
+from itc.stages.draws.extend import sample
+from itc.stages.selection.select import vote
+from itc.stages.stopping.finish_first import finish_first
 
 
 @strategy

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.select import done
-from itc.stages.speculate import speculate
-from itc.stages.splitters import At
+from itc.stages.draws.speculate import speculate
+from itc.stages.draws.splitters import At
+from itc.stages.selection.select import done
 from itc.types import Candidate, Problem
 
 

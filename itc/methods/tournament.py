@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy, one_of
-from itc.stages.extend import sample
-from itc.stages.judge_prompts import which_is_better
-from itc.stages.select import top
-from itc.stages.tournament import knockout, round_robin
+from itc.stages.draws.extend import sample
+from itc.stages.judges.judge_prompts import which_is_better
+from itc.stages.judges.tournament import knockout, round_robin
+from itc.stages.selection.select import top
 
 FORMS = {"knockout": knockout, "round_robin": round_robin}
 

@@ -14,12 +14,12 @@ from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, count, number, one_of
 from itc.frontiers.by_level import by_level
 from itc.frontiers.depth_first import depth_first
-from itc.stages.extend import step
-from itc.stages.merge import merge
+from itc.stages.draws.extend import step
+from itc.stages.draws.splitters import At
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import top
-from itc.stages.splitters import At
+from itc.stages.search.search import search
+from itc.stages.selection.merge import merge
+from itc.stages.selection.select import top
 
 ORDERS = ("breadth", "depth")
 

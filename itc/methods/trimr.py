@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy, count
-from itc.stages.extend import sample, step
-from itc.stages.select import vote
-from itc.stages.splitters import At
-from itc.stages.thoughts import opened, reflection, thought
-from itc.stages.trim import settled, trim
+from itc.stages.draws.extend import sample, step
+from itc.stages.draws.splitters import At
+from itc.stages.draws.thoughts import opened, reflection, thought
+from itc.stages.selection.select import vote
+from itc.stages.stopping.trim import settled, trim
 
 
 @strategy

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Strategy
-from itc.stages.extend import sample
-from itc.stages.judge_prompts import most_consistent
-from itc.stages.listwise import elected
+from itc.stages.draws.extend import sample
+from itc.stages.judges.judge_prompts import most_consistent
+from itc.stages.judges.listwise import elected
 
 
 @strategy

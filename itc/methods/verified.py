@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Strategy, number
-from itc.stages.extend import sample
+from itc.stages.draws.extend import sample
 from itc.stages.score import score
-from itc.stages.select import top
-from itc.stages.temper import accepted
+from itc.stages.selection.select import top
+from itc.stages.selection.temper import accepted
 
 
 @strategy

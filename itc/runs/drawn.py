@@ -33,8 +33,8 @@ from itc.answers import Answers
 from itc.errors import ConfigError
 from itc.library import parse
 from itc.runs.rows import Answer, Result, Row
-from itc.stages.extend import Extend
-from itc.stages.resample import Reweight
+from itc.stages.draws.extend import Extend
+from itc.stages.particles.resample import Reweight
 from itc.stages.score import Score
 
 

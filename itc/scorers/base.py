@@ -16,7 +16,7 @@ from itc.backends.base import Request
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
 from itc.keys import Key
-from itc.stages.asked import BYTES_PER_TOKEN
+from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.types import Candidate
 
 

@@ -2,7 +2,7 @@
 
 ``score(judge)``, ``tree_of_thoughts(by=value, agg=None)``, ``best_of_n(by=p_true, agg=None)``: the scorers
 below are there under their names, and `judged` makes one of your own. What each asks, and how the reply is
-read, is a judge of `itc.stages.judge`.
+read, is a judge of `itc.stages.judges.judge`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from itc.algebra.context import Context, Shape
 from itc.algebra.registry import Ref
 from itc.budget.cost import Cost
 from itc.scorers.base import SCORERS
-from itc.stages.judge import Judge, judge
-from itc.stages.judge_prompts import grade_solution, is_correct, value_state, verify_solution
+from itc.stages.judges.judge import Judge, judge
+from itc.stages.judges.judge_prompts import grade_solution, is_correct, value_state, verify_solution
 from itc.types import Candidate
 
 
@@ -73,7 +73,7 @@ def judged(
     temperature: float | None = None,
     max_tokens: int | None = None,
 ) -> JudgeScorer:
-    """The scorer ``by`` that asks ``role`` k times, as `itc.stages.judge.judge`. ConfigError as there."""
+    """The scorer ``by`` that asks ``role`` k times, as the stage `judge` does. ConfigError as there."""
     made = judge(
         prompt,
         k,

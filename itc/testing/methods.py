@@ -17,9 +17,9 @@ from itc.budget.account import Account, Caps
 from itc.budget.cost import UNLIMITED, ZERO, Budget, Cost
 from itc.library import parse
 from itc.scorers.base import SCORERS, ModelScorer
-from itc.stages.enough import Enough
-from itc.stages.finish_first import FinishFirst
 from itc.stages.score import Score
+from itc.stages.stopping.enough import Enough
+from itc.stages.stopping.finish_first import FinishFirst
 from itc.testing.engine import PRICE, SAMPLING, Digits, Engine
 from itc.testing.promise import Promise, require
 from itc.types import Candidate, Population, Problem

@@ -12,7 +12,7 @@ from itc.backends.function import FunctionBackend
 from itc.budget.cost import ZERO, Budget, Cost
 from itc.errors import BadResponse, ConfigError, ContextOverflow
 from itc.keys import Key
-from itc.stages.extend import sample, step
+from itc.stages.draws.extend import sample, step
 from tests.laws.engine import PRICE, Engine
 from tests.laws.trees import context, root, run
 

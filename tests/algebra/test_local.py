@@ -7,7 +7,7 @@ import asyncio
 from itc.algebra.local import Chain, fuse
 from itc.backends.base import Completion, Request
 from itc.budget.cost import Budget
-from itc.stages.extend import rewrite, sample, step
+from itc.stages.draws.extend import rewrite, sample, step
 from itc.stages.score import score
 from itc.types import Population
 from tests.laws.engine import Engine

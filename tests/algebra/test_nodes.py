@@ -14,9 +14,9 @@ from itc.algebra.sequence import Pipeline, identity, repeats
 from itc.algebra.strategy import Needs, Strategy
 from itc.budget.cost import UNBOUNDED, UNLIMITED, Budget
 from itc.errors import ConfigError, StrategyFailed
-from itc.stages.extend import rewrite, sample, step
+from itc.stages.draws.extend import rewrite, sample, step
 from itc.stages.score import score
-from itc.stages.select import top, vote
+from itc.stages.selection.select import top, vote
 from tests.laws.engine import Engine
 from tests.laws.trees import Memory, bound, context, law_always, law_never, law_size, root, run
 

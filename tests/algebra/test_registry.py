@@ -6,8 +6,8 @@ import pytest
 
 from itc.algebra.registry import FUNCTIONS, STRATEGIES, Ref, Registry, predicate
 from itc.errors import ConfigError
-from itc.stages.extend import sample
-from itc.stages.select import majority
+from itc.stages.draws.extend import sample
+from itc.stages.selection.select import majority
 from tests.laws.trees import context, law_crowded, law_never, root
 
 

@@ -23,8 +23,8 @@ THIRD_PARTY = """
     from itc.backends.base import Completion, Usage
     from itc.backends.function import FunctionBackend
     from itc.scorers.base import scorer
-    from itc.stages.extend import sample
-    from itc.stages.splitters import splitter
+    from itc.stages.draws.extend import sample
+    from itc.stages.draws.splitters import splitter
 
     @strategy
     def twice():

@@ -13,9 +13,9 @@ from itc.algebra.parallel import Union, empty, race
 from itc.algebra.sequence import Pipeline, identity
 from itc.algebra.strategy import Strategy
 from itc.budget.cost import UNLIMITED, ZERO, Budget
-from itc.stages.extend import sample, step
+from itc.stages.draws.extend import sample, step
 from itc.stages.score import score
-from itc.stages.select import top
+from itc.stages.selection.select import top
 from itc.types import Population
 from tests.laws.trees import (
     LOCAL,

@@ -16,12 +16,12 @@ from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Strategy
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Budget, Cost
-from itc.stages.asked import BYTES_PER_TOKEN
-from itc.stages.extend import rewrite, sample, step
-from itc.stages.fuse import fuse
-from itc.stages.resample import resample, reweight
+from itc.stages.draws.asked import BYTES_PER_TOKEN
+from itc.stages.draws.extend import rewrite, sample, step
+from itc.stages.layers.fuse import fuse
+from itc.stages.particles.resample import resample, reweight
 from itc.stages.score import score
-from itc.stages.select import top
+from itc.stages.selection.select import top
 from itc.types import Population, Step
 from tests.laws.engine import Engine
 from tests.laws.trees import (

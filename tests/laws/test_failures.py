@@ -17,7 +17,7 @@ from itc.backends.function import FunctionBackend
 from itc.budget.cost import ZERO, Budget
 from itc.concurrency import side_by_side
 from itc.errors import BackendError, Rejected
-from itc.stages.extend import sample, step
+from itc.stages.draws.extend import sample, step
 from itc.types import Population
 from tests.laws.engine import Crash, Engine
 from tests.laws.trees import Memory, bound, context, law, law_always, root, run, trees, uncapped_trees

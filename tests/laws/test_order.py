@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Strategy
 from itc.budget.cost import Budget
-from itc.stages.extend import sample, step
+from itc.stages.draws.extend import sample, step
 from itc.stages.score import score
-from itc.stages.select import top
+from itc.stages.selection.select import top
 from tests.laws.trees import caps, law, locals_, one_cap, run, trees, uncapped_trees
 
 jitters = st.integers(1, 10**6)

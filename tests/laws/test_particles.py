@@ -21,10 +21,10 @@ from itc.errors import StrategyFailed
 from itc.keys import Key
 from itc.methods.particle_filter import particle_filter
 from itc.scorers.base import ModelScorer
-from itc.stages.extend import step
-from itc.stages.resample import SCHEMES, effective_size, resample, reweight
+from itc.stages.draws.extend import step
+from itc.stages.particles.resample import SCHEMES, effective_size, resample, reweight
 from itc.stages.score import score
-from itc.stages.select import done, top
+from itc.stages.selection.select import done, top
 from itc.types import Candidate, Population, logsumexp
 from tests.laws.trees import PROBLEM, bound, context, law, run, trees, uncapped_trees
 

@@ -20,17 +20,17 @@ from itc.frontiers.best_first import by_score
 from itc.frontiers.by_level import by_level
 from itc.frontiers.mctsr import refining
 from itc.frontiers.puct import puct
-from itc.stages.bandit import bandit
-from itc.stages.enough import enough
-from itc.stages.extend import rewrite, sample, step
-from itc.stages.finish_first import finish_first
-from itc.stages.merge import merge
-from itc.stages.particles import particles
-from itc.stages.resample import resample, reweight
-from itc.stages.revise import revise
+from itc.stages.draws.extend import rewrite, sample, step
+from itc.stages.layers.revise import revise
+from itc.stages.particles.particles import particles
+from itc.stages.particles.resample import resample, reweight
+from itc.stages.routing.bandit import bandit
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import top, vote
+from itc.stages.search.search import search
+from itc.stages.selection.merge import merge
+from itc.stages.selection.select import top, vote
+from itc.stages.stopping.enough import enough
+from itc.stages.stopping.finish_first import finish_first
 from itc.testing.methods import Recorded
 from itc.types import Population
 from tests.laws.engine import Engine

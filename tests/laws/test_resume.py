@@ -16,7 +16,7 @@ from itc.backends.base import Completion, Middleware, Request, Watch
 from itc.backends.journal import Journal, Journaled
 from itc.budget.cost import UNLIMITED, ZERO, Budget
 from itc.keys import Key
-from itc.stages.extend import sample, step
+from itc.stages.draws.extend import sample, step
 from itc.testing.methods import Recorded
 from tests.laws.engine import Crash, Engine
 from tests.laws.trees import Memory, Ran, bound, caps, context, law, law_always, parse, root, trees

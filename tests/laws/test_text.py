@@ -13,10 +13,10 @@ from itc.algebra.parallel import empty
 from itc.algebra.sequence import Pipeline, identity
 from itc.algebra.strategy import Strategy
 from itc.errors import ConfigError
-from itc.stages.extend import annotate, rewrite, sample, step
-from itc.stages.resample import reweight
+from itc.stages.draws.extend import annotate, rewrite, sample, step
+from itc.stages.particles.resample import reweight
 from itc.stages.score import score
-from itc.stages.select import majority, top, vote
+from itc.stages.selection.select import majority, top, vote
 from tests.laws.trees import bound, law, law_merge, law_never, law_size, parse, run, trees
 
 words = st.one_of(

@@ -28,47 +28,47 @@ from itc.frontiers.mctsr import refining
 from itc.frontiers.puct import puct
 from itc.library import parse
 from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
-from itc.stages.allocate import allocate
-from itc.stages.anneal import anneal
-from itc.stages.appraised import appraised
-from itc.stages.bandit import bandit
-from itc.stages.borda import borda_vote
-from itc.stages.confident import confident
-from itc.stages.difficulty import difficulty
-from itc.stages.enough import enough
-from itc.stages.extend import annotate, rewrite, sample, step
-from itc.stages.finish_first import finish_first
-from itc.stages.finished import finished
-from itc.stages.fuse import fuse, restart
-from itc.stages.gibbs import gibbs
-from itc.stages.judge import judge
-from itc.stages.listwise import elected, ranked
-from itc.stages.lookahead import lookahead
-from itc.stages.mbr import least_risk
-from itc.stages.merge import merge
-from itc.stages.more import more
-from itc.stages.notes import forget
-from itc.stages.online import online
-from itc.stages.particles import particles
-from itc.stages.passed import passed
-from itc.stages.prune import prune
-from itc.stages.ranked import rank_vote
-from itc.stages.resample import SCHEMES, resample, reweight
-from itc.stages.revise import revise
+from itc.stages.draws.extend import annotate, rewrite, sample, step
+from itc.stages.draws.shuffle import shuffled
+from itc.stages.draws.speculate import speculate
+from itc.stages.draws.splitters import splitter
+from itc.stages.draws.write import write
+from itc.stages.judges.appraised import appraised
+from itc.stages.judges.judge import judge
+from itc.stages.judges.listwise import elected, ranked
+from itc.stages.judges.tournament import knockout, round_robin
+from itc.stages.judges.verdicts import odds, reading
+from itc.stages.layers.fuse import fuse, restart
+from itc.stages.layers.notes import forget
+from itc.stages.layers.revise import revise
+from itc.stages.layers.solve import solve
+from itc.stages.layers.subsets import subsets
+from itc.stages.particles.anneal import anneal
+from itc.stages.particles.gibbs import gibbs
+from itc.stages.particles.particles import particles
+from itc.stages.particles.resample import SCHEMES, resample, reweight
+from itc.stages.routing.bandit import bandit
+from itc.stages.routing.difficulty import difficulty
+from itc.stages.routing.more import more
 from itc.stages.score import score
-from itc.stages.search import search
-from itc.stages.select import distinct, top, vote
-from itc.stages.shuffle import shuffled
-from itc.stages.solve import solve
-from itc.stages.speculate import speculate
-from itc.stages.splitters import splitter
-from itc.stages.stops import adaptive, agreed, consensus
-from itc.stages.subsets import subsets
-from itc.stages.temper import temper
-from itc.stages.tournament import knockout, round_robin
-from itc.stages.trim import trim
-from itc.stages.verdicts import odds, reading
-from itc.stages.write import write
+from itc.stages.search.allocate import allocate
+from itc.stages.search.lookahead import lookahead
+from itc.stages.search.search import search
+from itc.stages.selection.borda import borda_vote
+from itc.stages.selection.confident import confident
+from itc.stages.selection.finished import finished
+from itc.stages.selection.mbr import least_risk
+from itc.stages.selection.merge import merge
+from itc.stages.selection.passed import passed
+from itc.stages.selection.prune import prune
+from itc.stages.selection.ranked import rank_vote
+from itc.stages.selection.select import distinct, top, vote
+from itc.stages.selection.temper import temper
+from itc.stages.stopping.enough import enough
+from itc.stages.stopping.finish_first import finish_first
+from itc.stages.stopping.online import online
+from itc.stages.stopping.stops import adaptive, agreed, consensus
+from itc.stages.stopping.trim import trim
 from itc.types import Candidate, Population, Problem
 from tests.laws.engine import PRICE, SAMPLING, Digits, Engine
 

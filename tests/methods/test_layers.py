@@ -23,7 +23,7 @@ from itc.backends.base import Completion, Request, Sampling, Usage
 from itc.backends.function import FunctionBackend
 from itc.library import parse
 from itc.scorers.base import SCORERS, ModelScorer
-from itc.stages.path import solution
+from itc.stages.draws.path import solution
 from itc.types import Population, Problem
 from tests.laws.engine import Digits
 

@@ -17,10 +17,10 @@ from itc.backends.base import Completion, Request, Usage
 from itc.keys import Key
 from itc.library import parse
 from itc.scorers.base import FunctionScorer
-from itc.stages.anneal import Anneal
-from itc.stages.gibbs import Gibbs
-from itc.stages.particles import Shelf
-from itc.stages.resample import SCHEMES
+from itc.stages.particles.anneal import Anneal
+from itc.stages.particles.gibbs import Gibbs
+from itc.stages.particles.particles import Shelf
+from itc.stages.particles.resample import SCHEMES
 from itc.types import Candidate, Population, Step
 from tests.laws.trees import law, run
 from tests.methods.naive_filters import PROBLEM, Naive, Particle, Tiny, agrees, context, ran

@@ -16,7 +16,7 @@ from itc.answers import Answers, Verdict
 from itc.keys import Key
 from itc.library import parse
 from itc.models import model_of
-from itc.stages.select import top
+from itc.stages.selection.select import top
 from itc.tasks import load
 from itc.tasks.recorded import read_records
 from itc.types import Candidate, Population

@@ -17,7 +17,7 @@ from itc.backends.function import FunctionBackend
 from itc.runs.outcomes import ease_of, outcome
 from itc.runs.rows import Result
 from itc.scorers.base import FunctionScorer
-from itc.stages.policy_file import Policy
+from itc.stages.routing.policy_file import Policy
 from itc.tasks import Example
 from itc.types import Candidate, Problem
 

@@ -13,7 +13,7 @@ from itc.budget.cost import ZERO, Budget
 from itc.errors import ConfigError, StrategyFailed
 from itc.keys import Key
 from itc.scorers.base import SCORERS, FunctionScorer, scorer
-from itc.stages.extend import annotate, sample, step
+from itc.stages.draws.extend import annotate, sample, step
 from itc.stages.score import aggregate, score
 from itc.types import Candidate, Population, Step
 from tests.laws.trees import SCORERS_OF_LAWS, context, law, run

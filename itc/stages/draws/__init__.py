@@ -1,0 +1,1 @@
+"""A candidate drawn, stepped, rewritten or written on: where text comes from."""

@@ -1,0 +1,1 @@
+"""Models that grade, rank and compare candidates."""

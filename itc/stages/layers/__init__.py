@@ -1,0 +1,1 @@
+"""Models that see what models wrote: notes, revisions, answers made of several."""

@@ -1,0 +1,1 @@
+"""Weights multiplied by a potential, and populations resampled by them."""

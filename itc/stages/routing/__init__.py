@@ -1,0 +1,1 @@
+"""Whom to ask and how much, by what a few draws told."""

@@ -1,0 +1,1 @@
+"""Which candidates stay, and which answer wins: functions of the population that draw nothing."""

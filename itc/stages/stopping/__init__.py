@@ -1,0 +1,1 @@
+"""As many draws as it takes, and draws stopped under way."""
