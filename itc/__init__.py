@@ -76,7 +76,7 @@ if TYPE_CHECKING:
         universal_self_consistency as universal_self_consistency,
     )
     from itc.methods.verified import verified as verified
-    from itc.runs.rows import Result as Result
+    from itc.runs.result import Result as Result
     from itc.runs.store import open_run as open_run
     from itc.scorers.base import scorer as scorer
     from itc.scorers.judge import judged as judged
@@ -166,7 +166,7 @@ _HOMES = {
     "itc.methods.trimr": ("trimr",),
     "itc.methods.universal_self_consistency": ("universal_self_consistency",),
     "itc.methods.verified": ("verified",),
-    "itc.runs.rows": ("Result",),
+    "itc.runs.result": ("Result",),
     "itc.runs.store": ("open_run",),
     "itc.scorers.base": ("scorer",),
     "itc.scorers.judge": ("judged",),

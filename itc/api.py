@@ -19,7 +19,7 @@ from itc.library import parse
 from itc.models import model_of
 from itc.runs.crew import Report
 from itc.runs.job import Engine, Errors, Job
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
 from itc.scorers.judge import JudgeScorer

@@ -18,7 +18,7 @@ from itc.budget.cost import Budget
 from itc.budget.prices import Price
 from itc.errors import CapabilityError, ConfigError, TaskError
 from itc.runs.crew import Progress
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Example, load
 
 NOTHING: frozenset[Capability] = frozenset()

@@ -24,7 +24,7 @@ from itc.answers import Answers
 from itc.api import blocking
 from itc.config import Settings
 from itc.runs.outcomes import ease_of, outcome
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 from itc.stages.routing.policy_file import Policy
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import itc
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks.recorded import read_records
 
 RESAMPLES = 4000

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import itc
 from itc.backends.base import Completion, Request, Sampling, Usage
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Example, Task, content_sha256
 
 WORK = "There are 12 boxes with 7 eggs each, so 12 * 7 = 84 eggs; 4 broke, and 80 are left.\n" * 4

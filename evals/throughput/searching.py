@@ -26,7 +26,7 @@ import itc
 from itc.backends.base import Completion, Request
 from itc.backends.embedded import EmbeddedBackend
 from itc.keys import Key
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Task
 from itc.tasks import load as load_task
 

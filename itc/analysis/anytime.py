@@ -12,7 +12,7 @@ from itc.errors import ConfigError
 
 
 class Recorded(Protocol):
-    """A run with its moments: an `itc.runs.rows.Result`."""
+    """A run with its moments: an `itc.runs.result.Result`."""
 
     def column(self, table: str, name: str) -> list[Any]:
         """One field of every record of a table."""

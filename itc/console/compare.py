@@ -15,7 +15,7 @@ from itc.analysis.paired import Paired
 from itc.console.terminal import emit, say, table
 from itc.errors import ConfigError
 from itc.runs.comparison import Comparison, Pair, compare
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.store import find_runs, open_run
 from itc.runs.verdicts import signed, verdicts
 

@@ -16,7 +16,7 @@ from itc.analysis.draws import Draws, Floats, sizes
 from itc.analysis.imperfect import first_accepted, fitted
 from itc.analysis.intervals import Estimate
 from itc.errors import ConfigError
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 BEYOND = (4, 16)
 """How many times N coverage is extrapolated to."""

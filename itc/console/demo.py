@@ -14,7 +14,7 @@ from itc.console.tables import percent
 from itc.console.terminal import emit, say, table
 from itc.errors import ConfigError
 from itc.report.charts import Point, frontier
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 
 STRATEGIES = {

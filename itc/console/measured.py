@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 
 from itc.errors import did_you_mean
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 _AT = re.compile(r"(?P<head>pass@|maj@|best-of-|weighted maj@)(?P<k>[1-9]\d*)(?P<score> \w+)?")
 _SCORED = ("best-of-", "weighted maj@")

@@ -9,7 +9,7 @@ from pathlib import Path
 from itc.analysis.axes import axis_of
 from itc.console.terminal import emit, say
 from itc.errors import ConfigError
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.store import find_runs, open_run
 
 _FIGURES = (".png", ".svg", ".pdf")

@@ -25,7 +25,7 @@ from itc.errors import ConfigError, ItcError
 from itc.models import ServedModel
 from itc.runs.job import Job
 from itc.runs.plan import plan
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 from itc.runs.store import RunDirectory
 

@@ -16,7 +16,7 @@ from itc.console.terminal import emit, say, warn
 from itc.errors import EXIT_INTERRUPTED
 from itc.runs.job import Job
 from itc.runs.plan import plan
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 from itc.runs.store import RunDirectory
 from itc.tasks import Task

@@ -18,7 +18,7 @@ from itc.report.shown import Shown, shown
 from itc.report.table import ProblemTable
 from itc.report.tree import Extract, tree
 from itc.runs.comparison import compare
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.verdicts import verdicts
 
 LIMIT = 4_000

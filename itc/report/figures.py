@@ -8,7 +8,7 @@ from pathlib import Path
 from itc.errors import ConfigError
 from itc.report import charts
 from itc.report.contents import Report
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 
 def write(results: Sequence[Result], path: Path | str, axis: str = "tokens") -> Path:

@@ -16,7 +16,7 @@ from itc.report.contents import LIMIT, Report
 from itc.report.pack import packed
 from itc.report.render import trusted
 from itc.report.table import Query
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 CHUNK = 8
 """Trees that are packed, and unpacked, together."""

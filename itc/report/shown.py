@@ -9,7 +9,7 @@ from itc.analysis.axes import Axis
 from itc.report.charts import COLOURS
 from itc.report.render import visible
 from itc.runs.methods import grouped
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 """Of points, in the order of methods: with seven colours no two of 42 methods look alike."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from itc.runs.rows import Answer, Node, Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Answer, Node, Row
 
 MOST_NODES = 4_000
 """Draws of a problem that are drawn; of more, those on the way to the final population come first."""

@@ -12,7 +12,7 @@ from itc.analysis.equal_compute import Gap, Multiplier, best, gap_at_most, gap_o
 from itc.analysis.frontier import Frontier, pareto
 from itc.analysis.paired import Paired, holm, paired
 from itc.runs.methods import Compared, compared
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 
 @dataclass(frozen=True)

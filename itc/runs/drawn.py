@@ -32,7 +32,8 @@ from itc.analysis.draws import NO_ANSWER, Draws, Floats
 from itc.answers import Answers
 from itc.errors import ConfigError
 from itc.library import parse
-from itc.runs.rows import Answer, Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Answer, Row
 from itc.stages.draws.extend import Extend
 from itc.stages.particles.resample import Reweight
 from itc.stages.score import Score

@@ -21,7 +21,8 @@ from itc.algebra.registry import STRATEGIES
 from itc.analysis.axes import Axis
 from itc.analysis.frontier import Frontier
 from itc.errors import ConfigError
-from itc.runs.rows import Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Row
 
 _WHOLE = re.compile(r"(?<![\w.])\d+(?![\w.])")
 _LONGEST = 40

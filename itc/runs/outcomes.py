@@ -9,7 +9,8 @@ import numpy as np
 
 from itc.analysis.allocate import Floats, Outcome
 from itc.answers import Answers
-from itc.runs.rows import Answer, Result
+from itc.runs.result import Result
+from itc.runs.rows import Answer
 
 
 def outcome(result: Result) -> Outcome:

@@ -20,7 +20,7 @@ from itc.budget.cost import ZERO, Cost
 from itc.errors import BudgetEnded, Unreachable
 from itc.runs.crew import Crew, Report
 from itc.runs.job import Job
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.solve import Solution
 from itc.runs.store import RunDirectory, StoreError, versions
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import orjson
 
@@ -12,7 +13,7 @@ from itc.algebra.strategy import Strategy
 from itc.algebra.trace import Anytime, Draw, Instant, first_answer
 from itc.answers import Answers, Verdict
 from itc.backends.journal import NotJournalled
-from itc.budget.cost import Cost
+from itc.budget.cost import Amount, Cost
 from itc.errors import BackendError, StrategyFailed
 from itc.keys import Key
 from itc.runs.rows import Answer, Moment, Node, Row
@@ -80,9 +81,9 @@ def _row(
     answer = chosen.answer if chosen else None
     verdict = graded.get(answer) if answer is not None else None
     known = example.gold is not None
-    spent, ledger = ctx.account.spent, ctx.trace.ledger
+    ledger = ctx.trace.ledger
     return Row(
-        problem=example.problem.id,
+        **_spent(example, ctx.account.spent, ctx.account.path),
         question=example.problem.question,
         gold=example.gold,
         answer=answer,
@@ -95,17 +96,24 @@ def _row(
         cut=bool(chosen and chosen.finish == "length"),
         error="" if failure is None else f"{type(failure).__name__}: {failure}",
         population=len(final),
-        calls=int(spent.calls),
-        prompt_tokens=int(spent.prompt_tokens),
-        cached_tokens=int(spent.cached_tokens),
-        completion_tokens=int(spent.completion_tokens),
-        flops=int(spent.flops),
-        usd=spent.usd,
-        picoseconds=int(spent.picoseconds),
-        sequential_tokens=int(ctx.account.path),
         by_role=_costs(ledger.by_role()),
         by_stage=_costs(ledger.by_stage()),
     )
+
+
+def _spent(example: Example, cost: Cost, path: Amount) -> dict[str, Any]:
+    """The fields of `Spent`."""
+    return {
+        "problem": example.problem.id,
+        "calls": int(cost.calls),
+        "prompt_tokens": int(cost.prompt_tokens),
+        "cached_tokens": int(cost.cached_tokens),
+        "completion_tokens": int(cost.completion_tokens),
+        "flops": int(cost.flops),
+        "usd": cost.usd,
+        "picoseconds": int(cost.picoseconds),
+        "sequential_tokens": int(path),
+    }
 
 
 def _costs(by_name: dict[str, Cost]) -> str:
@@ -113,20 +121,11 @@ def _costs(by_name: dict[str, Cost]) -> str:
 
 
 def _moment(example: Example, index: int, instant: Instant, graded: dict[str, Verdict]) -> Moment:
-    spent = instant.spent
     return Moment(
-        problem=example.problem.id,
+        **_spent(example, instant.spent, instant.path),
         index=index,
         answer=instant.answer,
         correct=_right(example, instant.answer, graded),
-        calls=int(spent.calls),
-        prompt_tokens=int(spent.prompt_tokens),
-        cached_tokens=int(spent.cached_tokens),
-        completion_tokens=int(spent.completion_tokens),
-        flops=int(spent.flops),
-        usd=spent.usd,
-        picoseconds=int(spent.picoseconds),
-        sequential_tokens=int(instant.path),
     )
 
 

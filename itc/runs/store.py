@@ -20,7 +20,8 @@ import orjson
 from itc import __version__
 from itc.errors import EXIT_BACKEND, BusyError, ConfigError, ItcError
 from itc.runs import durable
-from itc.runs.rows import Answer, Moment, Node, Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Answer, Moment, Node, Row
 from itc.runs.tables import Table
 
 FILES: dict[str, type] = {"rows": Row, "candidates": Answer, "nodes": Node, "moments": Moment}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 import orjson
 
-if TYPE_CHECKING:
-    from itc.runs.rows import Node
+from itc.runs.rows import Node
 
 LONGEST = 72
 """Characters of a draw that are shown."""

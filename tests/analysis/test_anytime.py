@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from itc.analysis.anytime import anytime
 from itc.analysis.axes import AXES
 from itc.errors import ConfigError
-from itc.runs.rows import Moment, Result
+from itc.runs.result import Result
+from itc.runs.rows import Moment
 
 
 def moment(problem: str, index: int, tokens: int, correct: bool | None) -> Moment:
-    return Moment(problem, index, "1", correct, 1, tokens, 0, 0, 0, 0.0, 0, 0)
+    return Moment(problem, 1, tokens, 0, 0, 0, 0.0, 0, 0, index, "1", correct)
 
 
 def of(*moments: Moment) -> Result:

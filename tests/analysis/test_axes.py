@@ -13,7 +13,7 @@ from itc.budget.cost import Cost
 from itc.errors import ConfigError
 from itc.runs.rows import Moment
 
-MOMENT = Moment("p", 0, "4", True, 3, 100, 60, 50, 7_000, 0.25, 2 * 10**12, 40)
+MOMENT = Moment("p", 3, 100, 60, 50, 7_000, 0.25, 2 * 10**12, 40, 0, "4", True)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from itc.backends.rating import Output
 from itc.budget.cost import ZERO, Cost
 from itc.models import PriceSettings, RetrySettings, ServedModel
 from itc.runs.job import Engine, Job
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 from itc.scorers.base import SCORERS, FunctionScorer, ModelScorer
 from itc.stages.score import Score

@@ -12,7 +12,7 @@ from itc.api import run
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.function import FunctionBackend
 from itc.cli import main
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.scorers.base import FunctionScorer
 from itc.tasks import Example, Task
 from itc.types import Candidate, Problem

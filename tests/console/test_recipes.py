@@ -21,7 +21,7 @@ from itc.console.recipe import Figure, chosen, data_folder, placed, recipe_of, r
 from itc.console.reproduced import bound
 from itc.console.reproducing import Place
 from itc.errors import ConfigError
-from itc.runs.rows import Result
+from itc.runs.result import Result
 
 RECIPES = recipes()
 PLAIN: dict[str, Any] = {

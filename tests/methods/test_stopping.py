@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import itc
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from tests.data_files import data_file
 from tests.laws.trees import law, parse, run
 

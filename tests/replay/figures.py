@@ -11,7 +11,7 @@ from typing import Any
 import itc
 from itc.analysis.passk import mean_pass_at_k
 from itc.library import parse
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import load
 from itc.tasks.recorded import read_records
 from tests.data_files import data_file

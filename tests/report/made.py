@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from itc.runs.rows import Answer, Moment, Node, Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Answer, Moment, Node, Row
 
 Text = Callable[[int, int], str]
 """The text of a draw, from the numbers of its problem and of its path."""
@@ -54,7 +55,7 @@ def result(
                    right, True, "eos", -0.5, -3.0, 20 * steps, _json({"prm": 0.75}))
         )  # fmt: skip
         spent = (draws * steps, draws * steps * 40, draws * steps * 30, draws * steps * (20 + i % 7))
-        moments.append(Moment(problem, 0, answer(0), right, *spent, 10**9, 0.001, 10**6, 20 * steps))
+        moments.append(Moment(problem, *spent, 10**9, 0.001, 10**6, 20 * steps, 0, answer(0), right))
         cost = {
             "calls": spent[0], "prompt_tokens": spent[1], "cached_tokens": spent[2],
             "completion_tokens": spent[3], "tokens": spent[1] + spent[3], "flops": 10**9, "usd": 0.001,

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from itc.config import Settings
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.runner import execute
 
 

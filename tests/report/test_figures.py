@@ -12,7 +12,7 @@ from itc.cli import main
 from itc.errors import ConfigError
 from itc.report import figures
 from itc.report.shown import shown
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.store import RunDirectory
 from tests.report.made import result
 

@@ -15,7 +15,7 @@ from itc.report import page
 from itc.report.contents import Report
 from itc.report.pack import script_json
 from itc.report.render import rendered, visible
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from tests.hostile import FOR_PAGES, SHORT, TEXTS
 from tests.report.chromium import Page
 from tests.report.made import result

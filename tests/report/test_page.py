@@ -17,7 +17,7 @@ from itc.errors import ConfigError
 from itc.report import page
 from itc.report.contents import FILTERS, Report
 from itc.report.table import Query
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from tests.report.chromium import Page, binary, chromium
 from tests.report.hostile import CORPUS
 from tests.report.made import cycle, result

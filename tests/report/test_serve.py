@@ -23,7 +23,7 @@ from itc.errors import ConfigError
 from itc.report.contents import Report
 from itc.report.serve import PAGE, serve
 from itc.report.table import Query
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.store import RunDirectory
 from tests.report.chromium import chromium
 from tests.report.hostile import CORPUS

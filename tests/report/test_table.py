@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from itc.report.contents import Report
 from itc.report.table import FILTERS, ProblemTable, Query
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from tests.report.hostile import CORPUS
 from tests.report.made import result
 

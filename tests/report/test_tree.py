@@ -11,7 +11,7 @@ import pytest
 from itc.answers import Answers
 from itc.report import tree as trees
 from itc.report.tree import shortened, tree
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from tests.report.made import result
 from tests.report.runs import real
 

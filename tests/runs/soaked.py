@@ -13,7 +13,7 @@ from typing import Any
 
 import itc
 from itc.backends.base import Completion
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.testing import FaultServer
 from itc.testing.served_reply import Call
 

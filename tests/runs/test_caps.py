@@ -20,7 +20,8 @@ from itc.backends.openai import OpenAIBackend, OpenAIConfig
 from itc.budget.cost import Budget
 from itc.budget.prices import Price
 from itc.errors import EXIT_BUDGET, BudgetEnded
-from itc.runs.rows import Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Row
 from itc.scorers.base import SCORERS
 from tests.runs import toys
 from tests.runs.killer import finish, start

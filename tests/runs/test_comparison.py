@@ -8,7 +8,7 @@ import pytest
 
 from itc.analysis.axes import AXES
 from itc.runs.comparison import Comparison, compare
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.verdicts import verdicts
 from tests.runs.test_methods import row, run
 

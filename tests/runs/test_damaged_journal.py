@@ -15,7 +15,7 @@ import itc
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.journal import Journal
 from itc.errors import JournalError
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Example
 from tests.runs import toys
 

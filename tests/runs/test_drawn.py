@@ -19,7 +19,7 @@ from itc.errors import ConfigError, Rejected
 from itc.library import parse
 from itc.runs.drawn import Drawing, drawing, draws_of
 from itc.runs.job import Errors
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.scorers.base import FunctionScorer
 from itc.tasks import Example, Task
 from itc.types import Candidate, Problem

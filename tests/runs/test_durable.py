@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from itc.runs import durable
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.runs.store import RunDirectory
 
 

@@ -12,7 +12,7 @@ import itc
 from itc.backends.base import Completion, Request, Usage
 from itc.errors import BackendError, ConfigError, Rejected, ServerFault, StrategyFailed
 from itc.runs.job import Errors
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Example
 from itc.types import Candidate, Population
 

@@ -9,7 +9,8 @@ import pytest
 from itc.analysis.axes import AXES
 from itc.errors import ConfigError
 from itc.runs.methods import compared
-from itc.runs.rows import Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Row
 
 TOKENS = AXES["tokens"]
 

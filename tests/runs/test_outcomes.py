@@ -15,7 +15,7 @@ from itc.api import run
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.function import FunctionBackend
 from itc.runs.outcomes import ease_of, outcome
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.scorers.base import FunctionScorer
 from itc.stages.routing.policy_file import Policy
 from itc.tasks import Example

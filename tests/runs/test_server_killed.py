@@ -13,7 +13,7 @@ from itc.backends.base import Completion, Middleware, Request, Sampling, Watch
 from itc.backends.journal import Journal
 from itc.backends.serve import Served
 from itc.errors import Unreachable
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Task, load
 from tests.backends.processes import TOY, holders, real, settings
 from tests.runs import toys

@@ -19,7 +19,8 @@ import pytest
 import itc
 from itc.backends.base import Completion, Request, Usage
 from itc.errors import EXIT_CONFIG, BusyError, ConfigError, JournalError
-from itc.runs.rows import Answer, Node, Result, Row
+from itc.runs.result import Result
+from itc.runs.rows import Answer, Node, Row
 from itc.runs.store import RunDirectory, StoreError
 from itc.tasks import Example
 from tests.runs import toys

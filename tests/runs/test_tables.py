@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from itc.runs.rows import Moment, Result
+from itc.runs.result import Result
+from itc.runs.rows import Moment
 from itc.runs.tables import Table
 
 problems = st.lists(st.sampled_from("abc"), max_size=12)
@@ -15,7 +16,7 @@ problems = st.lists(st.sampled_from("abc"), max_size=12)
 
 def moments(names: list[str]) -> list[Moment]:
     return [
-        Moment(name, i, None if i % 3 else str(i), None, i, 2, 1, 3, 4, 0.5, 5, 6)
+        Moment(name, i, 2, 1, 3, 4, 0.5, 5, 6, i, None if i % 3 else str(i), None)
         for i, name in enumerate(names)
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import itc
-from itc.runs.rows import Result
+from itc.runs.result import Result
 from itc.tasks import Example, Task, content_sha256
 from tests.runs.ledger import CLIENT
 
