@@ -12,6 +12,7 @@ from itc.analysis.axes import axis_of
 from itc.analysis.equal_compute import Gap
 from itc.analysis.intervals import Estimate
 from itc.analysis.paired import Paired
+from itc.console.options import Options
 from itc.console.terminal import emit, say, table
 from itc.errors import ConfigError
 from itc.runs.comparison import Comparison, Pair, compare
@@ -40,19 +41,14 @@ def compare_runs(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="itc compare", add_help=False, exit_on_error=False)
-    parser.add_argument("runs", nargs="*")
-    parser.add_argument("--at", default="tokens")
-    parser.add_argument("--against")
-    parser.add_argument("-o", "--output")
-    parser.add_argument("--json", action="store_true")
-    try:
-        options, rest = parser.parse_known_intermixed_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc compare: {error}. {_EXPECTED}") from None
-    if rest or not options.runs:
-        what = f"{rest[0]!r} makes no sense" if rest else "no runs were named"
-        raise ConfigError(f"itc compare: {what}. {_EXPECTED}")
+    parser = Options("compare", _EXPECTED)
+    parser.add("runs", nargs="*")
+    parser.add("--at", default="tokens")
+    parser.add("--against")
+    parser.add("-o", "--output")
+    options = parser.read(words)
+    if not options.runs:
+        raise parser.wrong("of no runs")
     if options.output and Path(options.output).suffix not in (".html", *_PICTURES):
         raise ConfigError(f"-o {options.output}: expected a file that ends in .html, .png or .svg.")
     return options

@@ -10,9 +10,9 @@ from typing import Any
 
 from itc.config import Settings
 from itc.console.interrupts import Interruptible
+from itc.console.options import Options
 from itc.console.tables import percent
 from itc.console.terminal import emit, say, table
-from itc.errors import ConfigError
 from itc.report.charts import Point, frontier
 from itc.runs.result import Result
 from itc.runs.runner import execute
@@ -66,18 +66,13 @@ def demo(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="itc demo", add_help=False, exit_on_error=False)
-    parser.add_argument("--problems", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workspace", default="runs")
-    parser.add_argument("--json", action="store_true")
-    try:
-        options, rest = parser.parse_known_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc demo: {error}. {_EXPECTED}") from None
-    if rest or options.problems < 1:
-        what = rest[0] if rest else f"--problems {options.problems}"
-        raise ConfigError(f"itc demo {what} makes no sense. {_EXPECTED}")
+    parser = Options("demo", _EXPECTED)
+    parser.add("--problems", type=int, default=100)
+    parser.add("--seed", type=int, default=0)
+    parser.add("--workspace", default="runs")
+    options = parser.read(words)
+    if options.problems < 1:
+        raise parser.wrong(f"--problems {options.problems}")
     return options
 
 

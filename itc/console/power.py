@@ -9,6 +9,7 @@ from typing import Any
 from itc.analysis.axes import axis_of
 from itc.analysis.paired import paired
 from itc.analysis.power import POWER, detectable, independent, problems_needed
+from itc.console.options import Options
 from itc.console.terminal import emit, say, table
 from itc.errors import ConfigError
 from itc.runs.methods import compared
@@ -46,20 +47,14 @@ def power(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="itc power", add_help=False, exit_on_error=False)
-    parser.add_argument("runs", nargs="*")
-    parser.add_argument("--gap", type=float, default=2.0)
-    parser.add_argument("--accuracy", type=float)
-    parser.add_argument("--discordant", type=float)
-    parser.add_argument("--problems", type=int)
-    parser.add_argument("--power", type=float, default=POWER)
-    parser.add_argument("--json", action="store_true")
-    try:
-        options, rest = parser.parse_known_intermixed_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc power: {error}. {_EXPECTED}") from None
-    if rest:
-        raise ConfigError(f"itc power {rest[0]} makes no sense. {_EXPECTED}")
+    parser = Options("power", _EXPECTED)
+    parser.add("runs", nargs="*")
+    parser.add("--gap", type=float, default=2.0)
+    parser.add("--accuracy", type=float)
+    parser.add("--discordant", type=float)
+    parser.add("--problems", type=int)
+    parser.add("--power", type=float, default=POWER)
+    options = parser.read(words)
     if not 0 < options.gap < 100:
         raise ConfigError(f"--gap {options.gap:g}: expected percentage points between 0 and 100, such as 2.")
     if options.problems is not None and options.problems < 1:

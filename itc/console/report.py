@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from itc.analysis.axes import axis_of
+from itc.console.options import Options
 from itc.console.terminal import emit, say
 from itc.errors import ConfigError
 from itc.runs.result import Result
@@ -35,18 +36,14 @@ def report(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="itc report", add_help=False, exit_on_error=False)
-    parser.add_argument("runs", nargs="*")
-    parser.add_argument("-o", "--output", action="append", default=[])
-    parser.add_argument("--png", action="store_true")
-    parser.add_argument("--at", default="tokens")
-    parser.add_argument("--json", action="store_true")
-    try:
-        options, rest = parser.parse_known_intermixed_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc report: {error}. {_EXPECTED}") from None
-    if rest or not options.runs:
-        raise ConfigError(f"itc report {rest[0] if rest else 'of no runs'} makes no sense. {_EXPECTED}")
+    parser = Options("report", _EXPECTED)
+    parser.add("runs", nargs="*")
+    parser.add("-o", "--output", action="append", default=[])
+    parser.add("--png", action="store_true")
+    parser.add("--at", default="tokens")
+    options = parser.read(words)
+    if not options.runs:
+        raise parser.wrong("of no runs")
     axis_of(options.at)
     for name in options.output:
         if Path(name).suffix.lower() not in (".html", ".htm", ".csv", *_FIGURES):

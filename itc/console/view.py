@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from itc.console.interrupts import Interruptible
+from itc.console.options import Options
 from itc.console.terminal import emit, say
 from itc.errors import EXIT_INTERRUPTED, ConfigError
 from itc.report.guard import LOOPBACK
@@ -36,19 +37,14 @@ def view(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="itc view", add_help=False, exit_on_error=False)
-    parser.add_argument("workspace", nargs="?", default="runs")
-    parser.add_argument("--port", type=int, default=7007)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--key-env", default="")
-    parser.add_argument("--json", action="store_true")
-    try:
-        options, rest = parser.parse_known_args(list(words))
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc view: {error}. {_EXPECTED}") from None
-    if rest or not 0 <= options.port <= 65535:
-        what = rest[0] if rest else f"--port {options.port}"
-        raise ConfigError(f"itc view {what} makes no sense. {_EXPECTED}")
+    parser = Options("view", _EXPECTED)
+    parser.add("workspace", nargs="?", default="runs")
+    parser.add("--port", type=int, default=7007)
+    parser.add("--host", default="127.0.0.1")
+    parser.add("--key-env", default="")
+    options = parser.read(words)
+    if not 0 <= options.port <= 65535:
+        raise parser.wrong(f"--port {options.port}")
     return options
 
 

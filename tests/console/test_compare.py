@@ -111,7 +111,7 @@ def test_stopped_early(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["compare"], "no runs were named"),
+        (["compare"], "of no runs makes no sense"),
         (["compare", "nowhere"], "nowhere is no folder"),
         (["compare", "{}", "--at", "token"], "Did you mean 'tokens'"),
         (["compare", "{}", "--against", "bemm"], "No method compared is called 'bemm'"),
