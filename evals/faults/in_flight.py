@@ -28,13 +28,13 @@ import orjson
 
 import itc
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from evals.loopback import Loopback, serve, served
+
 GB = 2**30
 COLUMNS = ("client", "requests", "in flight", "s", "peak MB", "leaked")
 LINE = "{:>6} {:>8} {:>9} {:>6} {:>8} {:>6}"
-GETS = {
-    b"/v1/models": {"data": [{"id": "toy", "owned_by": "vllm"}]},
-    b"/openapi.json": {"paths": {"/v1/completions": {}}},
-}
 ANSWER = orjson.dumps(
     {
         "choices": [{"index": 0, "text": "so #### 4", "finish_reason": "stop", "stop_reason": None}],
@@ -44,55 +44,27 @@ ANSWER = orjson.dumps(
 
 
 # ------------------------------------------------------------------ the server, in its own process
-class Patient(asyncio.Protocol):
-    """As little HTTP as the clients need, each POST answered after a while."""
+class Patient(Loopback):
+    """Answers each POST after a while."""
 
     seconds = 1.0
     inside = most = 0
 
-    def __init__(self) -> None:
-        self.buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end]
-            at = head.lower().find(b"content-length:")
-            size = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-            if len(self.buffer) < end + 4 + size:
-                return
-            self.buffer = self.buffer[end + 4 + size :]
-            path = head.split(b" ", 2)[1]
-            if size:
-                Patient.inside += 1
-                Patient.most = max(Patient.most, Patient.inside)
-                asyncio.get_running_loop().call_later(self.seconds, self.answer)
-            elif path == b"/most":
-                self.write(orjson.dumps(Patient.most))
-                Patient.most = Patient.inside
-            else:
-                self.write(orjson.dumps(GETS.get(path, {})))
+    def posted(self, body: bytes) -> None:  # noqa: ARG002 - all are answered alike
+        Patient.inside += 1
+        Patient.most = max(Patient.most, Patient.inside)
+        asyncio.get_running_loop().call_later(self.seconds, self.answer)
 
     def answer(self) -> None:
         """To one POST."""
         Patient.inside -= 1
         self.write(ANSWER)
 
-    def write(self, body: bytes) -> None:
-        """An answer with status 200."""
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        self.transport.write(head + body)  # type: ignore[attr-defined]
-
-
-async def serve(seconds: float) -> None:
-    """Answer until killed; the port is the first line of output."""
-    Patient.seconds = seconds
-    server = await asyncio.get_running_loop().create_server(Patient, "127.0.0.1", 0, backlog=16384)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    def got(self, path: bytes) -> object:
+        if path != b"/most":
+            return super().got(path)
+        most, Patient.most = Patient.most, Patient.inside
+        return most
 
 
 # ------------------------------------------------------------------ the clients, each in its own process
@@ -197,7 +169,8 @@ def main() -> int:
         client(args.client, args.url, args.requests)
         return 0
     if args.serve:
-        asyncio.run(serve(args.seconds))
+        Patient.seconds = args.seconds
+        asyncio.run(serve(Patient))
         return 0
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = args.requests + 200
@@ -206,14 +179,8 @@ def main() -> int:
             sys.exit(f"{args.requests} connections need {needed} descriptors, and {hard} are allowed.")
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     print(LINE.format(*COLUMNS), flush=True)
-    command = started("--serve", "--seconds", str(args.seconds))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-            return 0 if measure(url, args.requests, args.rounds) else 1
-        finally:
-            server.kill()
+    with served(started("--serve", "--seconds", str(args.seconds))) as url:
+        return 0 if measure(url, args.requests, args.rounds) else 1
 
 
 if __name__ == "__main__":

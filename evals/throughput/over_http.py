@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,39 +23,21 @@ import orjson
 
 import itc
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from evals.loopback import Loopback, serve, served
+
 TEXT = "There are 12 boxes with 7 eggs each, so 12 * 7 = 84 eggs; 4 broke, and 80 are left. " * 4
 SAMPLES = 32
 """Draws a problem."""
-GETS = {
-    b"/v1/models": {"data": [{"id": "toy", "owned_by": "vllm"}]},
-    b"/openapi.json": {"paths": {"/v1/completions": {}}},
-}
 
 
 # ------------------------------------------------------------------ the server, in its own process
-class Instant(asyncio.Protocol):
-    """As little HTTP as the clients need, so that the server is not what is measured."""
+class Instant(Loopback):
+    """Answers at once, so that the server is not what is measured."""
 
-    def __init__(self) -> None:
-        self.buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end]
-            at = head.lower().find(b"content-length:")
-            size = int(head[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-            if len(self.buffer) < end + 4 + size:
-                return
-            body, self.buffer = self.buffer[end + 4 : end + 4 + size], self.buffer[end + 4 + size :]
-            reply = orjson.dumps(completion(body) if size else GETS.get(head.split(b" ", 2)[1], {}))
-            self.transport.write(  # type: ignore[attr-defined]
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-                % (len(reply), reply)
-            )
+    def posted(self, body: bytes) -> None:
+        self.write(orjson.dumps(completion(body)))
 
 
 def completion(body: bytes) -> dict[str, object]:
@@ -75,13 +56,6 @@ def completion(body: bytes) -> dict[str, object]:
     ]
     usage = {"prompt_tokens": 200, "completion_tokens": 110 * n, "total_tokens": 200 + 110 * n}
     return {"id": "cmpl", "object": "text_completion", "model": "toy", "choices": choices, "usage": usage}
-
-
-async def serve() -> None:
-    """Answer until killed; the port is the first line of output."""
-    server = await asyncio.get_running_loop().create_server(Instant, "127.0.0.1", 0, backlog=1024)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
 
 
 # ------------------------------------------------------------------ the two clients
@@ -161,17 +135,11 @@ def main() -> None:
     options.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = options.parse_args()
     if args.serve:
-        asyncio.run(serve())
+        asyncio.run(serve(Instant))
         return
-    command = [sys.executable, str(Path(__file__).resolve()), "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-            for n in (1, 16):
-                compare(url, n, args)
-        finally:
-            server.kill()
+    with served([sys.executable, str(Path(__file__).resolve()), "--serve"]) as url:
+        for n in (1, 16):
+            compare(url, n, args)
 
 
 if __name__ == "__main__":

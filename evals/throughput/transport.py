@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +27,10 @@ from itc.backends.base import Request
 from itc.backends.openai import OpenAIBackend, OpenAIConfig
 from itc.backends.transport import Secret, Transport
 from itc.keys import Key
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from evals.loopback import served
 
 Ask = Callable[[str, int, int], Awaitable[int]]
 """Asks a prompt with a seed for n choices; returns how many came."""
@@ -140,16 +143,11 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--concurrency", type=int, default=64)
     args = options.parse_args()
-    command = [sys.executable, str(Path(__file__).resolve().with_name("over_http.py")), "--serve"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = f"http://127.0.0.1:{server.stdout.readline().strip()}/v1"
-            for n in (1, 16):
-                calls = args.requests if n == 1 else args.requests // 4
-                compare(url, n, calls, args.rounds, args.concurrency)
-        finally:
-            server.kill()
+    server = Path(__file__).resolve().with_name("over_http.py")
+    with served([sys.executable, str(server), "--serve"]) as url:
+        for n in (1, 16):
+            calls = args.requests if n == 1 else args.requests // 4
+            compare(url, n, calls, args.rounds, args.concurrency)
 
 
 if __name__ == "__main__":
