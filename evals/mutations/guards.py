@@ -6,6 +6,7 @@ from bugs import Bug
 
 FILE = "tests/backends/test_journal_file.py::test_"
 JOURNAL = "tests/backends/test_journal.py::test_"
+JOURNALED = "tests/backends/test_journaled.py::test_"
 STORE = "tests/runs/test_store.py::test_"
 FAULTS = "tests/backends/test_openai_faults.py::test_"
 
@@ -51,7 +52,7 @@ GUARDS = (
         "backends/coalesce.py",
         "            if member.came is not None:\n",
         "            if member.came is None:\n",
-        JOURNAL + "a_call_that_came_before_the_cancellation_is_stored",
+        JOURNALED + "a_call_that_came_before_the_cancellation_is_stored",
     ),
     # ------------------------------------------------------------------ draw index
     Bug(
@@ -66,7 +67,7 @@ GUARDS = (
         "backends/base.py",
         '            body["key"] = self.key.digest.hex()\n',
         "            pass\n",
-        JOURNAL + "k_draws_that_differ_in_their_key_only_are_k_rows",
+        JOURNALED + "k_draws_that_differ_in_their_key_only_are_k_rows",
     ),
     # ------------------------------------------------------------------ deadline
     Bug(
@@ -125,14 +126,14 @@ GUARDS = (
         "backends/journal.py",
         "if (blob := await self.journal.fetch(key)) is not None:",
         "if (blob := await self.journal.fetch(key)) is not None and self.replay_only:",
-        JOURNAL + "a_replay_is_the_same_draw_and_costs_nothing",
+        JOURNALED + "a_replay_is_the_same_draw_and_costs_nothing",
     ),
     Bug(
         "guard: identical requests at the same time are two calls",
         "backends/journal.py",
         "while (turn := self._turns.get(key)) is not None:",
         "while (turn := self._turns.get(key)) is not None and self.replay_only:",
-        JOURNAL + "identical_requests_at_the_same_time_share_one_call",
+        JOURNALED + "identical_requests_at_the_same_time_share_one_call",
     ),
     Bug(
         "guard: the last draw of a key takes the place of the first",
