@@ -1,4 +1,4 @@
-"""The journal: what is put is committed before it is used, the first value of a key stays, nothing is lost."""
+"""The journal: what is put is committed before use, the first value of a key stays, and nothing is lost."""
 
 from __future__ import annotations
 
