@@ -17,14 +17,22 @@ import orjson
 from itc.keys import Key
 from itc.types import Finish
 
-Capability = Literal["continue", "logprobs", "alternatives", "confidence", "stream", "score", "seed", "n"]
+Capability = Literal[
+    "continue", "logprobs", "alternatives", "confidence", "vocabulary", "stream", "score", "seed", "n"
+]
 """continue: extends a given prefix of the answer; logprobs: of sampled tokens; alternatives: the likeliest
-tokens at every position; confidence: how sure the model was at every position; stream: partial text that can
-be cut short; score: rates given steps; seed: draws are a function of the request; n: several draws of one
-prompt in one call."""
+tokens at every position; confidence: how sure the model was at every position; vocabulary: the same over the
+whole vocabulary; stream: partial text that can be cut short; score: rates given steps; seed: draws are a
+function of the request; n: several draws of one prompt in one call."""
 
 WHOLE = -1
 """``confidence`` over the whole vocabulary."""
+
+
+def confidence_needs(over: int) -> frozenset[Capability]:
+    """What telling ``confidence`` over so many of the likeliest tokens takes; nothing for 0."""
+    needed: tuple[Capability, ...] = ("confidence", "vocabulary") if over == WHOLE else ("confidence",)
+    return frozenset(needed if over else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from itc.backends.base import Capability, Completion, Request, Usage, Watch, byt
 from itc.errors import BadResponse, CapabilityError
 
 ALL: frozenset[Capability] = frozenset(get_args(Capability))
-USUAL = ALL - {"n", "alternatives", "confidence"}
+USUAL = ALL - {"n", "alternatives", "confidence", "vocabulary"}
 
 Reply = Completion | str | Awaitable[Completion]
 

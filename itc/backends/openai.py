@@ -45,6 +45,8 @@ _REMEDY: dict[Capability, str] = {
     "alternatives": "It lists no likeliest tokens: serve the model by what does (vLLM), or choose another.",
     "confidence": "It lists no likeliest tokens, of which a confidence is made: serve the model by what does "
     "(vLLM), or choose a strategy that needs none.",
+    "vocabulary": "It lists some of the likeliest tokens, never the whole vocabulary: ask for confidence "
+    "over some, as confidence=20, or use the model in process.",
     "score": "A chat or completions server rates nothing: use a reward model for this role.",
     "n": "Set model.n_max above 1; a server that counts several draws wrongly cannot be asked for them.",
 }
@@ -168,10 +170,7 @@ class OpenAIBackend:
         if request.score_steps is not None:
             self._refuse("score")
         if request.confidence == WHOLE:
-            raise CapabilityError(
-                f"confidence={WHOLE} asks {self.config.base_url} for the whole vocabulary at every token. "
-                "Ask for some of the likeliest, as confidence=20, or use the model in process."
-            )
+            self._refuse("vocabulary")
         if request.prefix and self.config.api == "chat" and self._wire.continuation == "none":
             self._refuse("continue")
 

@@ -16,7 +16,7 @@ from itc.algebra.context import Role, Scorer
 from itc.algebra.control import Within
 from itc.algebra.strategy import Strategy, count
 from itc.backends.adaptive import AdaptiveLimit, Growth
-from itc.backends.base import Backend, Sampling
+from itc.backends.base import WHOLE, Backend, Sampling, confidence_needs
 from itc.backends.breaker import Breaker
 from itc.backends.coalesce import Coalesce
 from itc.backends.deadline import Clock, Decisions, TimeCap
@@ -155,8 +155,7 @@ class Job:
                     f"No model plays the role {role!r}. {did_you_mean(role, self.engines)} Set "
                     f"+roles.{role}=policy for the policy itself, or +model@roles.{role}=… for another model."
                 )
-            if self.engines[role].sampling.confidence:
-                pairs.add((role, "confidence"))
+            pairs |= {(role, each) for each in confidence_needs(self.engines[role].sampling.confidence)}
         return {role: frozenset(c for r, c in pairs if r == role and c) for role, _ in pairs}
 
     def _pairs(self) -> set[tuple[str, str]]:
@@ -178,6 +177,13 @@ class Job:
                 raise CapabilityError(
                     f"The strategy needs log-probabilities of the {role} model, which are switched off. "
                     "Set model.logprobs=true."
+                )
+            # Known without asking a server: no server tells it.
+            if "vocabulary" in needed and "vocabulary" not in self.engines[role].backend.capabilities:
+                raise CapabilityError(
+                    f"confidence={WHOLE} asks the {role} model for the whole vocabulary at every token, "
+                    "which it does not tell. Ask for some of the likeliest, as confidence=20, or use a model "
+                    f"in process: model=vllm with model.max_logprobs={WHOLE}, or model=embedded."
                 )
         for node in self.strategy.walk():
             node.check(self.scorers)

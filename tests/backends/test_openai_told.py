@@ -110,6 +110,8 @@ def test_a_known_server_is_taken_at_its_word_and_the_draw_checked() -> None:
                 await backend.generate(request(confidence=3), watch)
         with pytest.raises(CapabilityError, match="whole vocabulary"):
             await backend.generate(request(confidence=WHOLE))
+        with pytest.raises(CapabilityError, match=r"'vocabulary'.*confidence=20"):
+            await backend.open(frozenset({"confidence", "vocabulary"}))
 
     run(body)
 

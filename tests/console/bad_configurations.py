@@ -199,6 +199,8 @@ RANGES = (
     bad("model.step_tokens=0", "model.step_tokens", "0", "1"),
     bad("model.step=''", "model.step", "''", "at least 1"),
     bad("model.confidence=-2", "model.confidence", "-2", "-1"),
+    bad("model.confidence=-1", "whole vocabulary", "confidence=20"),
+    bad("strategy=self_certainty", "whole vocabulary", "model=embedded"),
     bad("model.concurrency=0", "model.concurrency", "0", "1"),
     bad("model.n_max=0", "model.n_max", "0", "1"),
     bad("model.deadline=0", "model.deadline", "0"),

@@ -19,7 +19,7 @@ MODELS = Path(__file__).parents[2] / "embedded"
 """Where the models that ship with the package lie, a folder each."""
 
 _DRAWS: frozenset[Capability] = frozenset(
-    {"continue", "logprobs", "alternatives", "confidence", "stream", "seed"}
+    {"continue", "logprobs", "alternatives", "confidence", "vocabulary", "stream", "seed"}
 )
 _RATES: frozenset[Capability] = frozenset({"score", "seed"})
 

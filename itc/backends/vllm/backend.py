@@ -62,7 +62,7 @@ class VLLMBackend:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """It draws."""
-        return _DRAWS
+        return _DRAWS | {"vocabulary"} if self.config.max_logprobs == WHOLE else _DRAWS
 
     @property
     def stats(self) -> Stats:
@@ -139,6 +139,7 @@ class VLLMBackend:
                 f"The strategy needs {', '.join(sorted(missing))} of {self.config.model} on vLLM, which "
                 f"provides {', '.join(sorted(self.capabilities))}"
                 + (": a policy cannot score steps, a reward model can." if "score" in missing else ".")
+                + (f" Set model.max_logprobs={WHOLE}." if "vocabulary" in missing else "")
             )
         _ = self._checkpoint.tokens
         await self._engine.open()

@@ -12,7 +12,7 @@ from itc.algebra.context import Context, Shape
 from itc.algebra.local import Local
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import MANY, Needs, Stage, Strategy, count, number, one_of
-from itc.backends.base import WHOLE, Completion, Request, Sampling
+from itc.backends.base import WHOLE, Completion, Request, Sampling, confidence_needs
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
 from itc.keys import Key
@@ -186,8 +186,7 @@ class Extend(Stage, Local):
     def own_needs(self) -> Needs:
         """Continuation, where a draw may start from a prefix; a stream, where a splitter cuts it."""
         needed = {(self.role, "continue" if self.form == "step" else "")}
-        if self.confidence:
-            needed.add((self.role, "confidence"))
+        needed |= {(self.role, each) for each in confidence_needs(self.confidence)}
         if isinstance(self.at, Ref):
             needed |= {(self.role, each) for each in ("stream", *NEEDS[self.at.name])}
         return Needs(frozenset(needed))
