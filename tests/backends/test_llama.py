@@ -13,6 +13,7 @@ import pytest
 
 from itc.backends import llama
 from itc.backends.llama import llama_command, weights
+from itc.backends.openai import OpenAIBackend
 from itc.backends.serve import Served
 from itc.config import Settings
 from itc.console.arguments import read
@@ -94,6 +95,24 @@ def test_it_draws_and_rates_nothing() -> None:
         ServedModel(name="m", serve=True, server=server).reward(format_named("skywork-prm"))  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"serves no model\.server\.dtype=float32"):
         ServedModel(name="m", serve=True, server={**server, "dtype": "float32"}).made()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("typed", "urls"),
+    [
+        ((), None),
+        (("model.base_url=http://there:1/v1",), ["http://there:1/v1"]),
+        (("model.base_url=http://there:1/v1", "model.serve=true"), None),
+        (("model.serve=false",), ["http://127.0.0.1:8080/v1"]),
+    ],
+)
+def test_a_server_is_started_unless_one_is_named(typed: tuple[str, ...], urls: list[str] | None) -> None:
+    (composed,) = compose(read(["model=smollm2", *typed]))
+    model = Settings.read(composed.config).model
+    assert isinstance(model, ServedModel)
+    assert (None if model.starts else model.urls) == urls
+    if urls is not None:
+        assert isinstance(model.made(), OpenAIBackend)
 
 
 def test_the_configured_model_draws_behind_a_server_of_its_own() -> None:

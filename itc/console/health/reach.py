@@ -38,7 +38,7 @@ def models(settings: Settings) -> list[Finding]:
     needs = _needs(settings)
     found: list[Finding] = []
     for place, model, read_by, role in _named(settings):
-        if isinstance(model, ServedModel) and not model.serve:
+        if isinstance(model, ServedModel) and not model.starts:
             found += _served(place, model, read_by, needs.get(role, frozenset()))
         else:
             found.append(_own(place, model, read_by, settings))
@@ -102,10 +102,8 @@ def _recording(place: str, model: ReplayModel, settings: Settings) -> Finding:
 def _served(
     place: str, model: ServedModel, read_by: RewardFormat | None, needs: frozenset[Capability]
 ) -> Iterator[Finding]:
-    urls = model.base_url.split(",") if isinstance(model.base_url, str) else model.base_url
-    urls = [url.strip() for url in urls]
-    yield _key(place, model.api_key_env, urls)
-    for url in urls:
+    yield _key(place, model.api_key_env, model.urls)
+    for url in model.urls:
         at = model.model_copy(update={"base_url": url, "deadline": min(SECONDS, model.deadline)})
         try:
             backend = at.made() if read_by is None else at.reward(read_by)
