@@ -23,6 +23,7 @@ FILL = {
     "task=jsonl": ["task.path=questions.jsonl"],
     "task=processbench": ["task.path=gsm8k.json"],
     "task=recorded": ["task.path=samples.jsonl"],
+    "task=svamp": ["task.path=svamp.jsonl"],
     "model=local": ["model.name=some"],
     "model=vllm": ["model.name=some"],
     "model=openai": ["model.name=some", "model.price.prompt=1.5", "model.price.completion=6"],

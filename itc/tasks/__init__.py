@@ -6,6 +6,7 @@ from itc.tasks.jsonl import jsonl
 from itc.tasks.math500 import math500
 from itc.tasks.processbench import processbench
 from itc.tasks.recorded import recorded
+from itc.tasks.svamp import svamp
 
 from itc.tasks.chain import chain  # isort: skip
 
@@ -22,5 +23,6 @@ __all__ = [
     "processbench",
     "recorded",
     "register_task",
+    "svamp",
     "task_names",
 ]

@@ -29,6 +29,25 @@ The larger choir has 2 * 30 - 7 = 53 singers.
 """
 """In the manner of GSM8K: division, percentages, an unknown; one computation a line."""
 
+SVAMP_SHOTS = """
+Question: A kiosk had 64 newspapers and 12 maps, and sold 27 newspapers. How many newspapers are left?
+Answer: Of the newspapers 64 - 27 = 37 are left.
+#### 37
+
+Question: Each of 8 rowing boats carries 4 oars and 2 lanterns. How many oars are there?
+Answer: The boats carry 8 * 4 = 32 oars.
+#### 32
+
+Question: Ines baked 96 rolls and 15 pies. She packs the rolls in 12 equal bags. How many rolls are in a bag?
+Answer: Each bag holds 96 / 12 = 8 rolls.
+#### 8
+
+Question: Tomas read 18 pages on Friday, 25 on Saturday and 9 on Sunday. How many had he read by Saturday?
+Answer: By Saturday he had read 18 + 25 = 43 pages.
+#### 43
+"""
+"""In the manner of SVAMP: one computation, beside a number that does not matter."""
+
 MATH_SHOTS = r"""
 Problem: Find the sum of all real $x$ with $x^2 - 9x + 14 = 0$.
 Solution: The quadratic factors as $(x - 2)(x - 7) = 0$.

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from itc.tasks import gsm8k, math500
+from itc.tasks import gsm8k, math500, svamp
 from tests.data_files import data_file, json_lines
 
 pytestmark = pytest.mark.data
@@ -27,6 +27,15 @@ def test_published_files_are_official() -> None:
     assert len({e.subject for e in math}) == 7
 
 
+def test_svamp_is_read_whole() -> None:
+    task = svamp(path=str(data_file("bench/svamp.jsonl")))
+    assert len(task) == 1000
+    assert len({p.id for p in task.problems}) == 1000
+    first = task.examples[0]
+    assert first.problem.question.endswith("into 93 groups. How big is each group of bananas?")
+    assert first.gold == "145"
+
+
 def test_the_hub_path_accepts_the_published_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
@@ -43,10 +52,11 @@ def test_the_hub_path_accepts_the_published_content(tmp_path: Path, monkeypatch:
 
 
 def test_no_shot_is_taken_from_the_benchmarks() -> None:
-    from itc.tasks.shots import GSM8K_SHOTS, MATH_SHOTS
+    from itc.tasks.shots import GSM8K_SHOTS, MATH_SHOTS, SVAMP_SHOTS
 
     known = {r["question"].strip() for r in json_lines("bench/gsm8k_train.jsonl")}
     known |= {r["question"].strip() for r in json_lines("bench/gsm8k_test.jsonl")}
     known |= {r["problem"].strip() for r in json_lines("bench/math500_test.jsonl")}
-    for block in (GSM8K_SHOTS + "\n" + MATH_SHOTS).strip().split("\n\n"):
+    known |= {e.problem.question for e in svamp(path=str(data_file("bench/svamp.jsonl")))}
+    for block in f"{GSM8K_SHOTS}\n{SVAMP_SHOTS}\n{MATH_SHOTS}".strip().split("\n\n"):
         assert block.strip().split("\n")[0].split(": ", 1)[1] not in known

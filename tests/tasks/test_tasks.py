@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from itc.answers import rule
 from itc.errors import ConfigError, TaskError
-from itc.tasks import content_sha256, gsm8k, jsonl, load, loader, math500, register_task, task_names
+from itc.tasks import content_sha256, gsm8k, jsonl, load, loader, math500, register_task, svamp, task_names
 from itc.tasks.prompts import few_shot
-from itc.tasks.shots import GSM8K_SHOTS, MATH_SHOTS
+from itc.tasks.shots import GSM8K_SHOTS, MATH_SHOTS, SVAMP_SHOTS
 
 ROWS = [
     {"question": "How many is 2 + 2?", "answer": "Two and two.\n#### 4"},
@@ -114,10 +114,25 @@ def test_chat_prompts_ask_for_the_form_that_the_rule_finds(write: Callable[..., 
     assert math500(path=write("m.jsonl", rows), style="completion").stop == ("\nProblem:",)
 
 
+def test_svamp_asks_body_and_question_in_one(write: Callable[..., str]) -> None:
+    row = {"Body": "Two bags hold 6 pears each", "Question": "How many pears?", "Answer": 12.0, "Type": "Sum"}
+    rows = [row, {**row, "Body": "Is it so?", "Answer": "7"}]
+    task = svamp(path=write("s.jsonl", rows), shots=0)
+    assert [e.problem.question for e in task] == [
+        "Two bags hold 6 pears each. How many pears?",
+        "Is it so? How many pears?",
+    ]
+    assert [(e.gold, e.subject) for e in task] == [("12", "Sum"), ("7", "Sum")]
+    for answer in ("many", None, True, [1]):
+        with pytest.raises(TaskError, match=r"line 1: field .Answer. is .* expected a number"):
+            svamp(path=write("s.jsonl", [{**row, "Answer": answer}]))
+
+
 @pytest.mark.parametrize(
     ("shots", "name", "answers"),
     [
         (GSM8K_SHOTS, "gsm8k", ["330", "132", "36", "53"]),
+        (SVAMP_SHOTS, "gsm8k", ["37", "32", "8", "43"]),
         (MATH_SHOTS, "math", ["9", "\\frac{1}{4}", "2\\sqrt{5}", "(-2, 5)"]),
     ],
 )
