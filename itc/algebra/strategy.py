@@ -260,7 +260,9 @@ def _named(call: _Call) -> _Call:
 # Stages are made anew for every draw, and their texts are not: one is found by the stage's value.
 _label = lru_cache(maxsize=4096)(str)
 
-_RESERVED = frozenset((*kwlist, "identity", "empty"))
+YAML_CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+"""Bare names that are constants, as in the configuration files: they are no names of scorers."""
+_RESERVED = frozenset((*kwlist, *YAML_CONSTANTS, "identity", "empty"))
 
 
 def argument(value: Any) -> str:

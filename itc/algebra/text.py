@@ -14,7 +14,7 @@ from typing import Any
 from itc.algebra.parallel import empty
 from itc.algebra.registry import FUNCTIONS, STRATEGIES, Ref
 from itc.algebra.sequence import identity
-from itc.algebra.strategy import Strategy
+from itc.algebra.strategy import YAML_CONSTANTS, Strategy
 from itc.errors import ConfigError, did_you_mean
 
 METHODS = ("until", "grow", "within", "atomic", "otherwise")
@@ -94,6 +94,8 @@ class _Reader:
     def _name(self, name: str, argument: bool) -> Any:
         if name in CONSTANTS:
             return CONSTANTS[name]
+        if argument and name in YAML_CONSTANTS:
+            return YAML_CONSTANTS[name]
         if argument:
             # A bare name among arguments is a name: of a scorer, an aggregation, a registered function.
             return name

@@ -22,7 +22,24 @@ from tests.laws.trees import bound, law, law_merge, law_never, law_size, parse, 
 words = st.one_of(
     st.text(min_size=1, max_size=8),
     st.sampled_from(
-        ("None", "True", "if", "identity", "empty", "inf", "nan", "ﬁx", "a b", "'", '"""', "\\", "µ")
+        (
+            "None",
+            "True",
+            "null",
+            "true",
+            "false",
+            "if",
+            "identity",
+            "empty",
+            "inf",
+            "nan",
+            "ﬁx",
+            "a b",
+            "'",
+            '"""',
+            "\\",
+            "µ",
+        )
     ),
 )
 
@@ -245,6 +262,12 @@ def test_long_is_not_deep() -> None:
     for operator in (" >> ", " | "):
         text = operator.join(f"sample({n})" for n in range(2, 302))
         assert str(parse(text)) == text
+
+
+def test_constants_may_be_written_as_in_the_configurations() -> None:
+    for yaml, python in (("true", "True"), ("false", "False"), ("null", "None")):
+        assert parse(f"best_of_n(4, weighted={yaml})") == parse(f"best_of_n(4, weighted={python})")
+    assert parse("best_of_n(4, weighted=false)") != parse("best_of_n(4, weighted=true)")
 
 
 def test_arms_are_identifiers() -> None:
