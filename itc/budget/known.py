@@ -13,6 +13,7 @@ _Fields = tuple[str, int, int, int, int, int, int, bool]
 """(class, hidden size, intermediate size, layers, heads, key-value heads, vocabulary, tied embeddings)."""
 
 _LLAMA, _QWEN, _PRM = "LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen2ForProcessRewardModel"
+_INTERN, _MISTRAL = "InternLM2ForCausalLM", "MistralForCausalLM"
 
 _SIZES: dict[str, _Fields] = {
     "HuggingFaceTB/SmolLM2-135M": (_LLAMA, 576, 1536, 30, 9, 3, 49152, True),
@@ -31,10 +32,12 @@ _SIZES: dict[str, _Fields] = {
     "Qwen/Qwen2.5-Math-PRM-7B": (_PRM, 3584, 18944, 28, 28, 4, 152064, False),
     "Qwen/Qwen2.5-Math-7B-PRM800K": (_PRM, 3584, 18944, 28, 28, 4, 152064, False),
     "Qwen/Qwen2.5-Math-PRM-72B": (_PRM, 8192, 29568, 80, 64, 8, 152064, False),
+    "internlm/internlm2-math-plus-7b": (_INTERN, 4096, 14336, 32, 32, 8, 92544, False),
     "meta-llama/Llama-3.1-8B": (_LLAMA, 4096, 14336, 32, 32, 8, 128256, False),
     "meta-llama/Llama-3.1-70B": (_LLAMA, 8192, 28672, 80, 64, 8, 128256, False),
     "meta-llama/Llama-3.2-1B": (_LLAMA, 2048, 8192, 16, 32, 8, 128256, True),
     "meta-llama/Llama-3.2-3B": (_LLAMA, 3072, 8192, 28, 24, 8, 128256, True),
+    "mistralai/Mistral-7B-v0.1": (_MISTRAL, 4096, 14336, 32, 32, 8, 32000, False),
 }
 
 KNOWN = tuple(_SIZES)

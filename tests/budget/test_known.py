@@ -24,10 +24,12 @@ BILLIONS = {
     "Qwen/Qwen2.5-Math-PRM-7B": 7.616 - 0.545 + 0.013,
     "Qwen/Qwen2.5-Math-7B-PRM800K": 7.616 - 0.545 + 0.013,
     "Qwen/Qwen2.5-Math-PRM-72B": 72.71 - 1.246 + 0.067,
+    "internlm/internlm2-math-plus-7b": 7.738,
     "meta-llama/Llama-3.1-8B": 8.030,
     "meta-llama/Llama-3.1-70B": 70.55,
     "meta-llama/Llama-3.2-1B": 1.236,
     "meta-llama/Llama-3.2-3B": 3.213,
+    "mistralai/Mistral-7B-v0.1": 7.242,
 }
 """Parameters as the hub counts them, to three digits or four."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import itc
 from itc.backends.template import load_template
 from itc.config import Settings, scorers_of, strategy_of
-from itc.console.measured import check_read, measured
+from itc.console.measured import check_read, measured, percent
 from itc.console.recipe import Figure, chosen, data_folder, placed, recipe_of, recipes, recipes_folder
 from itc.console.reproduced import bound
 from itc.console.reproducing import Place
@@ -78,6 +79,15 @@ def test_every_recipe_is_told(name: str) -> None:
         assert f"`{needed}`" in page
     table = (folder / "README.md").read_text()
     assert f"| [{name}]({name}/README.md) | {recipe.kind} |" in table
+
+
+def test_every_large_recipe_says_what_it_is_expected_to_cost() -> None:
+    folder = recipes_folder()
+    told = runpy.run_path(str(folder / "expected.py"))
+    assert set(told["EXPECTED"]) == {name for name, recipe in RECIPES.items() if recipe.kind == "large"}
+    for name in told["EXPECTED"]:
+        page = " ".join((folder / name / "README.md").read_text().split())
+        assert f"It is expected to cost {told['line'](name)}" in page, name
 
 
 @given(
@@ -243,6 +253,15 @@ def test_costs_are_read_by_the_problem(drawn: Result) -> None:
     assert measured(drawn, "calls") == drawn.cost.calls / 2
     assert measured(drawn, "completion_tokens") == drawn.cost.completion_tokens / 2
     assert measured(drawn, "tokens") == (drawn.cost.tokens - drawn.cost.cached_tokens) / 2
+
+
+def test_calls_are_read_by_role(drawn: Result) -> None:
+    for read in ("calls of policy", "calls of prm"):
+        check_read(read)
+        assert not percent(read)
+        assert measured(drawn, read) == 4
+    with pytest.raises(ConfigError, match=r"none\. Its calls are of policy, prm"):
+        measured(drawn, "calls of judge")
 
 
 def test_a_figure_that_a_run_lacks_is_said(drawn: Result) -> None:
