@@ -209,9 +209,10 @@ repeated.""",
     ),
     "list": Command(
         home="itc.console.listing:listing",
-        usage="itc list [strategies|stages|frontiers|splitters|scorers|formats|tasks|configs] [--json]",
+        usage="itc list [strategies|stages|frontiers|splitters|scorers|formats|tasks|configs|NAME] [--json]",
         summary="Name what can be chosen: strategies with their arguments, tasks, scorers, configurations.",
-        examples=("itc list strategies", "itc list configs --json"),
+        examples=("itc list strategies", "itc list beam", "itc list configs --json"),
+        more="Of a NAME it says what it takes, what it does and which paper it is from.",
     ),
     "version": Command(
         home="itc.cli:version",

@@ -40,6 +40,15 @@ def test_what_is_instant_imports_nothing_heavy(words: list[str]) -> None:
     assert [name for name in HEAVY if name in loaded] == []
 
 
+def test_the_package_runs_as_a_module() -> None:
+    words = [sys.executable, "-m", "itc"]
+    done = subprocess.run([*words, "version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{__version__}\n"
+    wrong = subprocess.run([*words, "rnu"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "Did you mean 'run'?" in wrong.stderr
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_two_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = COMMANDS[name]
@@ -87,6 +96,22 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "gsm8k" in capsys.readouterr().out
     assert main(["list", "taks"]) == 2
     assert "Did you mean 'tasks'?" in capsys.readouterr().err
+
+
+def test_what_a_name_is_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its call, its paper and what its parameters cost, of whatever can be chosen."""
+    assert main(["list", "beam"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("beam(n=16, m=4, by='prm'")
+    assert "Snell et al. 2024" in told
+    assert "One unit of ``n`` costs" in told
+    assert main(["list", "likelihood", "math500", "tasks", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "probability of the whole path" in found["likelihood"]
+    assert "arXiv:2103.03874" in found["math500"]
+    assert "gsm8k" in found["tasks"]
+    assert main(["list", "xyzzy"]) == 2
+    assert "Known: configs, formats" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

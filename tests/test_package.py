@@ -32,7 +32,7 @@ LAYERS = (
         "methods",
     ),
     *("library", "testing", "tasks", "analysis", "runs", "report", "validation", "pricing", "models"),
-    *("config", "api", "console", "cli"),
+    *("config", "api", "console", "cli", "__main__"),
 )
 """From the ground up: a layer imports those before it."""
 STAGES = ("score", "selection", "draws", "judges", "layers", "stopping", "routing", "particles", "search")

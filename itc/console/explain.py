@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,21 @@ def _no_option(error: Any) -> str:
     meant = f"Did you mean `{group}={near[0]}`? " if near else ""
     text = f"{group}={name}: there is no such option. {meant}Options: {', '.join(options)}."
     if group == "strategy":
+        if _registered(name):
+            return (
+                f"strategy={name} names no configuration, but a function that is registered: write it as an "
+                f"expression, strategy='{name}()', or add strategy/{name}.yaml to a folder of your own and "
+                "name that by --config-dir."
+            )
         text += " Or write an expression: strategy='sample(16) >> vote()'."
     return text
+
+
+def _registered(name: str) -> bool:
+    import_module("itc.library")
+    from itc.algebra.registry import STRATEGIES
+
+    return name in STRATEGIES
 
 
 def _composition(error: Exception, overrides: Sequence[str], folders: Sequence[Path]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -22,18 +23,47 @@ Found = dict[str, dict[str, str]]
 def listing(words: list[str]) -> int:
     """``itc list``."""
     asked = [word for word in words if word != "--json"]
-    for word in asked:
-        if word not in _SECTIONS:
-            raise ConfigError(f"itc list has no section {word!r}. {did_you_mean(word, _SECTIONS)}")
-    found: Found = {name: _SECTIONS[name]() for name in asked or _SECTIONS}
+    names = [word for word in asked if word not in _SECTIONS]
+    told = _described(names) if names else {}
+    sections = [word for word in asked if word in _SECTIONS] if asked else _SECTIONS
+    found: Found = {name: _SECTIONS[name]() for name in sections}
     if "--json" in words:
-        emit(found)
+        emit({**found, **told})
         return 0
-    for i, (section, names) in enumerate(found.items()):
+    for i, (section, entries) in enumerate(found.items()):
         if i:
             say()
-        table(("", ""), [(name, told) for name, told in sorted(names.items())], title=section)
+        table(("", ""), [(name, about) for name, about in sorted(entries.items())], title=section)
+    if told:
+        say("\n\n".join(told.values()))
     return 0
+
+
+def _described(names: Sequence[str]) -> dict[str, str]:
+    """Each thing of these names: what it takes, and all that its docstring says. ConfigError."""
+    import_module("itc.library")
+    from itc.algebra.registry import FUNCTIONS, STRATEGIES
+    from itc.scorers.base import SCORERS
+    from itc.tasks import loader, task_names
+
+    told = {name: f"{name}\n\n{getattr(s, 'about', '')}" for name, s in SCORERS.items()}
+    told |= {name: _documented(name, loader(name)) for name in task_names()}
+    for registry in (*FUNCTIONS.values(), STRATEGIES):
+        told |= {name: _documented(name, registry[name]) for name in registry}
+    for name in names:
+        if name not in told:
+            # Of some two hundred names only a near one is worth telling.
+            near = did_you_mean(name, {*_SECTIONS, *get_close_matches(name, told, n=1, cutoff=0.55)})
+            raise ConfigError(f"itc list {name}: no section, and nothing that can be chosen. {near}")
+    return {name: told[name] for name in names}
+
+
+def _documented(name: str, f: Callable[..., Any]) -> str:
+    """Its call and docstring, after that of a module of its own, with the paper."""
+    module = inspect.getmodule(f)
+    alone = module is not None and module.__name__.rpartition(".")[2] == name
+    about = inspect.getdoc(module) if alone else None
+    return "\n\n".join(filter(None, (f"{name}{signature(f)}", about, inspect.getdoc(f))))
 
 
 def _called(home: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ def dollars(value: float | None) -> str:
         return "unbounded"
     if 0 < value < 1e-4:
         return f"${value:.2g}"
-    return f"${value:,.2f}" if value >= 100 or value == 0 else f"${value:,.6f}".rstrip("0").rstrip(".")
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.6f}".rstrip("0").rstrip(".")
 
 
 def work(value: float | None) -> str:

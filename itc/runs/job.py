@@ -165,7 +165,8 @@ class Job:
             if name not in self.scorers:
                 raise ConfigError(
                     f"The strategy scores with {name!r}, and no scorer has that name. "
-                    f"{did_you_mean(name, self.scorers)} Choose one with scorer=."
+                    f"{did_you_mean(name, self.scorers)} Choose one with scorer=, for example "
+                    "scorer=embedded; `itc list configs` names them."
                 )
             pairs |= self.scorers[name].needs
         return pairs

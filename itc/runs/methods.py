@@ -104,7 +104,7 @@ def compared(results: Sequence[Result], axis: Axis) -> Compared:
         problems=tuple(key[0] for key in shared),
         levels=tuple(rows[0][key].level for key in shared),
         methods=tuple(frontiers),
-        notes=tuple(_notes(rows, shared, methods)),
+        notes=tuple(_notes(runs, rows, shared, methods)),
     )
 
 
@@ -284,6 +284,7 @@ def _json(value: Any) -> str:
 
 
 def _notes(
+    runs: Sequence[Result],
     rows: Sequence[Mapping[Identity, Row]],
     shared: Sequence[Identity],
     methods: Mapping[str, Sequence[_Size]],
@@ -291,7 +292,13 @@ def _notes(
     notes = []
     most = max(len(found) for found in rows)
     if most > len(shared):
-        notes.append(f"Compared on the {len(shared)} problems that every run has; runs have up to {most}.")
+        fewest, strategy = min(
+            (len(found), str(run.manifest.get("strategy"))) for found, run in zip(rows, runs, strict=True)
+        )
+        told = f" Fewest, {fewest}, has {strategy}: without it there may be more." if fewest < most else ""
+        notes.append(
+            f"Compared on the {len(shared)} problems that every run has; runs have up to {most}.{told}"
+        )
     seeds = sorted({len(size.runs) for sizes in methods.values() for size in sizes})
     if seeds[-1] > 1:
         told = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"

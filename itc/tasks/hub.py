@@ -52,7 +52,7 @@ def fetch(pinned: Pinned, path: str | None, repo: str | None = None) -> Content:
     if path is None and not official:
         raise TaskError(
             f"{source}: the content has sha256 {sha256}, expected {pinned.sha256}; the data set was changed. "
-            "To use it all the same, download it and give its path=…"
+            "To use it all the same, download it and give its task.path=…"
         )
     return Content(tuple(rows), sha256, source, official)
 
@@ -63,13 +63,14 @@ def _hub_rows(pinned: Pinned, repo: str) -> tuple[list[Row], str]:
         import datasets
     except ImportError as error:
         raise TaskError(
-            f"{source} comes from the hub, which needs `pip install itc[hub]`; or give a local file, path=…"
+            f"{source} comes from the hub, which needs `pip install itc[hub]`; or give a local file, "
+            "task.path=…"
         ) from error
     try:
         table = datasets.load_dataset(repo, pinned.config, split=pinned.split, revision=pinned.revision)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise TaskError(
             f"{source}: cannot be loaded ({type(error).__name__}: {error}); "
-            "check the network, or give a local file, path=…"
+            "check the network, or give a local file, task.path=…"
         ) from error
     return [Row(dict(row), f"row {number}") for number, row in enumerate(table, start=1)], source

@@ -149,7 +149,7 @@ def test_a_plan_shows_what_would_be_done(served: Toy, tmp_path: Path) -> None:
     assert table["calls"][1:] == ["4", "–", "12", "–"]
     assert table["completion tokens"][2:] == ["96", "–", "288", "–"]
     assert table["tokens"][2] == "4,000"
-    assert table["usd"][-1] == "$5"
+    assert table["usd"][-1] == "$5.00"
     assert "to run it:  itc run task=jsonl" in plan.out
     assert served.calls == 0
     assert not (tmp_path / "runs").exists()

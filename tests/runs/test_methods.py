@@ -166,7 +166,7 @@ def test_a_run_named_twice_counts_once() -> None:
 def test_problems_in_common() -> None:
     found = compared([run("s(4)", "11110"), run("t(4)", "101")], TOKENS)
     assert found.problems == ("p0", "p1", "p2")
-    assert "3 problems that every run has; runs have up to 5" in found.notes[0]
+    assert "3 problems that every run has; runs have up to 5. Fewest, 3, has t(4)" in found.notes[0]
 
 
 def test_the_same_id_is_not_the_same_problem() -> None:
