@@ -62,18 +62,22 @@ class BackendError(ItcError):
 
     ``retryable`` says whether the same call may succeed later; ``retry_after`` is the server's wish in
     seconds, if it stated one; ``sold`` holds (prompt, cached, completion) tokens of each attempt that the
-    server says it served, though nothing can be made of what it sent.
+    server says it served, though nothing can be made of what it sent; ``unknown`` the most that each attempt
+    can have cost of which it does not say so.
     """
 
     exit_code = EXIT_BACKEND
     retryable = False
     counted = True
     """Whether a further call uses up one of the attempts."""
+    free = False
+    """Whether the call cost nothing for sure: it was refused, or did not reach the server."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.sold: tuple[tuple[int, int, int], ...] = ()
+        self.unknown: tuple[tuple[int, int, int], ...] = ()
 
 
 class Unreachable(BackendError):

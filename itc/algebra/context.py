@@ -6,37 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from itc.algebra.role import Role as Role
+from itc.algebra.role import Tab
 from itc.algebra.trace import Anytime, Draw
 from itc.algebra.trace import Trace as Trace
-from itc.backends.base import Backend, Completion, Request, Sampling, Usage, Watch
+from itc.backends.attempts import OutOfBudget
+from itc.backends.base import Completion, Request, Watch
 from itc.backends.deadline import Decisions, OutOfTime
 from itc.budget.account import Account
 from itc.budget.cost import ZERO, Amount, Budget, Cost
-from itc.budget.prices import FREE, Price
 from itc.concurrency import side_by_side
 from itc.errors import BackendError, ConfigError, ContextOverflow, did_you_mean
 from itc.types import Candidate, Problem
-
-DEFAULT_SAMPLING = Sampling()
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """An engine in one of its parts (policy, judge, prm …) with its defaults and its price."""
-
-    backend: Backend
-    sampling: Sampling = DEFAULT_SAMPLING
-    price: Price = FREE
-
-    def worst(self, request: Request) -> Cost:
-        """The most that a request can cost."""
-        completion = 0 if request.score_steps is not None else request.max_tokens
-        return self.price.cost(self.backend.prompt_bound(request), 0, completion)
-
-    def cost(self, usage: Usage) -> Cost:
-        """What a draw did cost."""
-        u = usage
-        return self.price.cost(u.prompt_tokens, u.cached_tokens, u.completion_tokens, u.shared_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,50 +180,64 @@ class Context:
             if not held:
                 self.account.refuse()
                 break
-            pairs = zip(requests[first:], held, strict=False)
-            draws = [self._draw(engine, role, r, h, watch) for r, h in pairs]
-            done = await side_by_side(draws)
+            tabs = [Tab(engine, self.account, worst) for worst in held]
+            pairs = zip(requests[first:], tabs, strict=False)
+            try:
+                done = await side_by_side([self._draw(role, r, tab, watch) for r, tab in pairs])
+            finally:
+                self._settle_recorded(role, [tab for tab in tabs if tab.recorded])
+            done = [None if tab.refused else made for made, tab in zip(done, tabs, strict=True)]
             out[first : first + len(done)] = done
             self.account.advance(max((c.usage.completion_tokens for c in done if c), default=0))
             first += len(held)
         return out
 
     async def _draw(
-        self, engine: Role, role: str, request: Request, held: Cost, watching: Callable[[], Watch] | None
+        self, role: str, request: Request, tab: Tab, watching: Callable[[], Watch] | None
     ) -> Completion | None:
         watch = watching() if watching else Watch() if self.cancellable else None
         done: Completion | None = None
-        cut = False
-        lost: tuple[tuple[int, int, int], ...] = ()
-        # Until the call returns, all that is known of its cost is what was streamed of it.
+        failed: BackendError | None = None
         try:
-            done = await engine.backend.generate(request, watch)
-        except OutOfTime as late:
+            done = await tab.engine.backend.generate(replace(request, payer=tab), watch)
+        except (OutOfTime, OutOfBudget) as refused:
             self.account.refuse()
-            cut = late.sent and watch is None
-        except ContextOverflow:
+            failed = refused
+        except ContextOverflow as overflow:
+            failed = overflow
             if not request.prefix:
                 raise
             # A path that outgrew the context is finished and truncated, not an error.
-            done = Completion(finish="length")
+            done = Completion(finish="length", lost=overflow.sold, unknown=overflow.unknown)
         except BackendError as error:
-            lost = error.sold
+            failed = error
             raise
         finally:
-            actual = engine.cost(done.usage) if done else held if cut else _streamed(engine, watch, held)
-            for attempt in done.lost if done else lost:
-                actual += replace(engine.cost(Usage(*attempt)), calls=0)
-            self.account.settle(held, actual)
-            replayed, attempts = (done.replayed, done.attempts) if done else (False, 1)
-            self.trace.book(role, actual, replayed, attempts, self.stage)
+            tab.ended(done, failed, watch)
+            if not tab.recorded:
+                self._settle(role, tab)
         if done is not None and request.score_steps is None:
             drawn = Draw(self.stage, done.usage.prompt_tokens, done.usage.cached_tokens)
             self.trace.drew(request.key, drawn)
         return done
 
+    def _settle(self, role: str, tab: Tab) -> None:
+        spent = tab.spent if tab.lost is ZERO else tab.spent + tab.lost
+        self.account.settle(tab.held, spent, tab.unknown)
+        self.trace.book(role, spent, tab.replayed, tab.attempts, self.stage, tab.unknown)
 
-def _streamed(engine: Role, watch: Watch | None, held: Cost) -> Cost:
-    if watch is None or not watch.sent:
-        return ZERO
-    # An engine that was cut before it named its prompt tokens is charged their bound.
-    return engine.price.cost(watch.prompt_tokens or held.prompt_tokens, 0, watch.completion_tokens)
+    def _settle_recorded(self, role: str, tabs: Sequence[Tab]) -> None:
+        """Attempts that failed the first time count as they did then, once all draws beside them have ended:
+        what these were held to must not decide whether there is room."""
+        for tab in tabs:
+            self.account.settle(tab.held, ZERO)
+            tab.held = tab.spent if self.account.reserve(tab.spent) else ZERO
+        for tab in tabs:
+            more = tab.lost + tab.unknown
+            if self.account.bear(more):
+                tab.held += more
+                self._settle(role, tab)
+            else:
+                self.account.settle(tab.held, ZERO)
+                self.account.refuse()
+                tab.refused = True

@@ -82,6 +82,9 @@ class Trace:
     ledger: Ledger = field(default_factory=Ledger)
     paid: Ledger = field(default_factory=Ledger)
     """The part of ``ledger`` that was not replayed from the journal."""
+    unknown: Cost = ZERO
+    """What calls can have cost at most of which nobody says it; replayed ones not among them, and no part of
+    ``ledger``."""
     retried: int = 0
     above: Trace | None = None
 
@@ -95,13 +98,22 @@ class Trace:
         """The part of ``spent`` that was not replayed from the journal."""
         return self.paid.by_role()
 
-    def book(self, role: str, cost: Cost, replayed: bool, attempts: int = 1, stage: str = "") -> None:
-        """Add a call's cost to its role and stage."""
+    def book(
+        self,
+        role: str,
+        cost: Cost,
+        replayed: bool,
+        attempts: int = 1,
+        stage: str = "",
+        unknown: Cost = ZERO,
+    ) -> None:
+        """Add a call's cost to its role and stage, and the most that can have come to it unseen."""
         at: Trace | None = self
         while at is not None:
             at.ledger.book(role, stage, cost)
             if not replayed:
                 at.paid.book(role, stage, cost)
+                at.unknown += unknown
             at.retried += attempts > 1
             at = at.above
 

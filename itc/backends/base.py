@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import orjson
 
+from itc.backends.attempts import Attempts, Payer
 from itc.keys import Key
 from itc.types import Finish
 
@@ -89,6 +90,8 @@ class Request:
     """Draws with the same group and otherwise equal fields may share one call."""
     index: int = field(default=0, compare=False)
     """Position of this draw in its group."""
+    payer: Payer | None = field(default=None, compare=False, repr=False)
+    """Asked before an attempt is repeated that cost something, or may have; None: it is repeated."""
 
     @property
     def seed(self) -> int:
@@ -164,9 +167,11 @@ class Completion:
     """Whether it came from the journal: the user pays nothing for it again."""
     attempts: int = field(default=1, compare=False)
     """Calls it took: more than 1 after retries."""
-    lost: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
-    """(prompt, cached, completion) tokens of those that failed after the engine had served them, see
-    `BackendError.sold`: they cost what they cost."""
+    lost: Attempts = field(default=(), compare=False)
+    """Those that failed after the engine had served them, see `BackendError.sold`: they cost what they
+    cost."""
+    unknown: Attempts = field(default=(), compare=False)
+    """The most that those can have cost of which nobody says it, see `BackendError.unknown`."""
     others: tuple[Completion, ...] = field(default=(), compare=False)
     """The further draws of a request with n > 1."""
 
@@ -182,8 +187,9 @@ class Completion:
                 body[name] = value
         if self.attempts > 1:
             body["attempts"] = self.attempts
-        if self.lost:
-            body["lost"] = self.lost
+        for name in _FAILED:
+            if attempts := getattr(self, name):
+                body[name] = attempts
         return orjson.dumps(body)
 
     @staticmethod
@@ -194,8 +200,9 @@ class Completion:
         for name in _TUPLES:
             if name in body:
                 body[name] = tuple(body[name])
-        if "lost" in body:
-            body["lost"] = tuple((prompt, cached, made) for prompt, cached, made in body["lost"])
+        for name in _FAILED:
+            if name in body:
+                body[name] = tuple((prompt, cached, made) for prompt, cached, made in body[name])
         if "alternatives" in body:
             told = body["alternatives"]
             body["alternatives"] = tuple(tuple((text, p) for text, p in position) for position in told)
@@ -207,6 +214,7 @@ class Completion:
 
 
 _TUPLES = ("token_logprobs", "alternatives", "token_confidences", "token_ids", "scores")
+_FAILED = ("lost", "unknown")
 
 
 class Watch:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from copy import copy
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 
+from itc.backends.attempts import Together, divided, split
 from itc.backends.base import Backend, Completion, Middleware, Request, Watch
 from itc.concurrency import stop
-from itc.errors import BackendError, BadResponse, ConfigError
+from itc.errors import BadResponse, ConfigError
 
 _PASSES = 2
 """Passes of the event loop that a chunk stays open. Siblings come within one; the second allows for one
 that took a step more on its way. A timer instead would make the calls depend on the machine's speed."""
 
-_in_common = attrgetter(*(f.name for f in fields(Request) if f.name not in ("key", "index")))
+_in_common = attrgetter(*(f.name for f in fields(Request) if f.name not in ("key", "index", "payer")))
 
 
 @dataclass(eq=False, slots=True)
@@ -112,20 +112,21 @@ class Coalesce(Middleware):
             call.task = asyncio.get_running_loop().create_task(self._make(call))
 
     async def _make(self, call: _Call) -> None:
-        wanted = len(call.members)
+        asked, wanted = call.members[0].request, len(call.members)
+        payers = Together([member.request.payer for member in call.members], asked.max_tokens)
         try:
-            first = await self.inner.generate(replace(call.members[0].request, n=wanted))
+            first = await self.inner.generate(replace(asked, n=wanted, payer=payers))
             draws = (first.sole(), *first.others)
             if len(draws) != wanted:
                 raise BadResponse(
                     f"{self.inner.fingerprint} returned {len(draws)} draws; expected {wanted}, the n of the "
                     "call. Set n_max to 1 for this engine."
                 )
+            draws = _charged(draws, asked.max_tokens)
         except Exception as error:
-            for member in call.members:
+            for member, failed in zip(call.members, divided(error, wanted, asked.max_tokens), strict=True):
                 if not member.drawn.done():
-                    member.drawn.set_exception(error)
-                    error = _paid(error)
+                    member.drawn.set_exception(failed)
         except asyncio.CancelledError:
             for member in call.members:
                 member.drawn.cancel()
@@ -137,12 +138,13 @@ class Coalesce(Middleware):
                     member.drawn.set_result(drawn)
 
 
-def _paid(error: Exception) -> Exception:
-    """The same failure for the other members of a call: what it sold is booked once."""
-    if isinstance(error, BackendError) and error.sold:
-        error = copy(error)
-        error.sold = ()
-    return error
+def _charged(draws: tuple[Completion, ...], at_most: int) -> tuple[Completion, ...]:
+    """The draws of one call, each with its part of what failed attempts at them cost."""
+    first = draws[0]
+    if not (first.lost or first.unknown):
+        return draws
+    lost, unknown = split(first.lost, len(draws), at_most), split(first.unknown, len(draws), at_most)
+    return tuple(replace(d, lost=a, unknown=b) for d, a, b in zip(draws, lost, unknown, strict=True))
 
 
 async def _leave(call: _Call | None) -> None:

@@ -69,9 +69,13 @@ class TimeCap(Middleware):
                 try:
                     async with asyncio.timeout(left) as limit:
                         return await self.inner.generate(request, watch)
-                except TimeoutError:
+                except TimeoutError as ended:
                     if not limit.expired():
                         raise
+                    cut = ended.__cause__
+                    if cut is not None and cut.args and isinstance(cut.args[0], Completion):
+                        # It had come by then, and is paid for.
+                        return cut.args[0]
             await self.decisions.put(key, decided)
         late.sent = decided == b"sent"
         raise late

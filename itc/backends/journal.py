@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
 
+from itc.backends.attempts import OutOfBudget
 from itc.backends.base import Backend, Capability, Completion, Middleware, Request, Usage, Watch
 from itc.backends.journal_file import JournalFile, Row, Table
 from itc.concurrency import ended
@@ -217,6 +219,14 @@ def _tell(loop: asyncio.AbstractEventLoop, batch: Iterable[_Put], stored: list[b
             waiter.set_result(stored[i])
 
 
+def _paid(error: Exception) -> Exception:
+    """The same failure for others who wait for the call: what it cost is booked by who made it."""
+    if isinstance(error, BackendError) and (error.sold or error.unknown):
+        error = copy(error)
+        error.sold = error.unknown = ()
+    return error
+
+
 class Journaled(Middleware):
     """Replays what the journal holds and stores what it does not, before anyone may use it.
 
@@ -247,15 +257,18 @@ class Journaled(Middleware):
         """
         key = request.identity(self.inner.fingerprint, watch.name if watch is not None else "")
         while (turn := self._turns.get(key)) is not None:
-            # Raises as the call does. One that was cancelled stored nothing, so the next of us makes it.
+            # Raises as the call does. One that was cancelled, or whose budget ended, stored nothing, so the
+            # next of us makes it.
             await asyncio.shield(turn)
         turn = self._turns[key] = asyncio.get_running_loop().create_future()
         try:
             if (blob := await self.journal.fetch(key)) is not None:
                 return self._replay(blob, watch)
             return await self._draw(key, request, watch)
+        except OutOfBudget:
+            raise
         except Exception as error:
-            turn.set_exception(error)
+            turn.set_exception(_paid(error))
             turn.exception()  # marks it as seen: there may be no one else who waits
             raise
         finally:

@@ -139,19 +139,31 @@ class OpenAIBackend:
     async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
         """One call. CapabilityError for a request this server was not opened for."""
         self._check(request, watch)
-        if watch is None and self.dialect.aborts_streams_only and request.n == 1:
-            watch = Watch()
-        body = payload(self._wire, request, self._prompt(request), watch is not None)
         if watch is None:
-            blob = await self._transport.post(self._path, body)
-            return read(self._wire, request, blob, self.prompt_bound)
+            try:
+                if self.dialect.aborts_streams_only and request.n == 1:
+                    return await self._streamed(request, Watch())
+                blob = await self._transport.post(self._path, self._body(request))
+                return read(self._wire, request, blob, self.prompt_bound)
+            except BackendError as error:
+                # Nobody sees what a stream of our own had told by then.
+                if not (error.sold or error.free):
+                    error.unknown = ((self.prompt_bound(request), 0, request.n * request.max_tokens),)
+                raise
+        return await self._streamed(request, watch)
+
+    async def _streamed(self, request: Request, watch: Watch) -> Completion:
         draw = Draw(self._wire, request, watch, self.prompt_bound(request))
         try:
+            body = self._body(request, stream=True)
             await self._transport.stream(self._path, body, draw.sent, draw.take, draw.refused)
             return draw.completion()
         except BackendError as error:
             draw.failed(error)
             raise
+
+    def _body(self, request: Request, stream: bool = False) -> bytes:
+        return payload(self._wire, request, self._prompt(request), stream)
 
     def _prompt(self, request: Request) -> str | tuple[int, ...]:
         if self.config.api == "chat":

@@ -116,6 +116,8 @@ class PoolingBackend:
         except BackendError as error:
             if usage is not None:
                 error.sold = ((usage.prompt_tokens, usage.cached_tokens, 0),)
+            elif not (error.sold or error.free):
+                error.unknown = ((len(laid.ids), 0, 0),)
             if watch is not None:
                 watch.sent = False  # whatever it cost is told by the error
             raise

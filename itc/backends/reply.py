@@ -134,10 +134,13 @@ def check_size(wire: Wire, request: Request, characters: int, tokens: int) -> No
     """BadResponse for more characters than that many tokens can make."""
     # Some servers repeat the answer so far.
     if characters > request.n * len(request.prefix) + tokens * TOKEN_CHARACTERS:
-        raise BadResponse(
+        error = BadResponse(
             f"{wire.where} sent {characters} characters of text and a count of {tokens} tokens; expected no "
             f"more than {TOKEN_CHARACTERS} for each. See the server's log."
         )
+        if (rest := request.n * request.max_tokens - tokens) > 0:
+            error.unknown = ((0, 0, rest),)  # the count is not believed
+        raise error
 
 
 def ending(

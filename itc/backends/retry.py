@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from itc.backends.attempts import Attempt, OutOfBudget
 from itc.backends.base import Backend, Completion, Middleware, Request, Watch
 from itc.backends.limits import Limit
 from itc.errors import BackendError, ConfigError, DeadlineExceeded
@@ -59,7 +60,10 @@ class Retry(Middleware):
 
     A wait that would pass the total deadline is not begun: DeadlineExceeded at once, with the last error as
     its cause. The last error itself is raised when the attempts are used up. Either tells what all attempts
-    have ``sold``. An error that is not ``counted`` uses up time only.
+    have ``sold``, and what of them is ``unknown``. An error that is not ``counted`` uses up time only.
+
+    After an attempt that cost something, or may have, the request's ``payer`` is asked first: OutOfBudget
+    where it does not bear another.
 
     A watched draw is repeated only if its watcher has not been told of anything yet, as what it has followed
     cannot be taken back; or if it merely counts (a plain `Watch`): then what it had counted is ``lost``, and
@@ -78,7 +82,7 @@ class Retry(Middleware):
     async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
         """The engine's, with the number of ``attempts`` it took and what of them was ``lost``. Of a call that
         is cancelled the watch is told of that too."""
-        lost: list[tuple[int, int, int]] = []
+        lost: list[Attempt] = []
         try:
             return await self._answer(request, watch, lost)
         except asyncio.CancelledError:
@@ -86,41 +90,49 @@ class Retry(Middleware):
                 self._owe(request, watch, lost)
             raise
 
-    async def _answer(
-        self, request: Request, watch: Watch | None, lost: list[tuple[int, int, int]]
-    ) -> Completion:
+    async def _answer(self, request: Request, watch: Watch | None, lost: list[Attempt]) -> Completion:
+        unknown: list[Attempt] = []
         left = self.policy.total_deadline
         attempts, free = 1, 0
         last: BackendError | None = None
         while True:
             made, seconds = await self._attempt(request, watch, left)
             if isinstance(made, Completion):
-                return made if attempts == 1 else replace(made, attempts=attempts, lost=tuple(lost))
+                if attempts == 1:
+                    return made
+                return replace(made, attempts=attempts, lost=tuple(lost), unknown=tuple(unknown))
             left -= seconds
             if made is None:
+                if watch is None:
+                    unknown.append(self._most(request))
                 break
             last = made
-            lost += last.sold
-            last.sold = tuple(lost)
+            sold, maybe = list(last.sold), last.unknown
+            lost += sold
+            unknown += maybe
+            last.sold, last.unknown = tuple(lost), tuple(unknown)
             free += not last.counted
             if not last.retryable or attempts - free >= self.policy.attempts or _held(watch):
                 raise last
             wait = self.policy.delay(request.key, attempts - max(0, free - _FREE_STEPS), last.retry_after)
             if wait >= left:
                 break
+            if watch is not None and _followed(watch):
+                sold.append(_anew(watch))
+                lost.append(sold[-1])
+            if request.payer is not None and (sold or maybe) and not request.payer.bear(sold, maybe):
+                raise _refused(last, lost, unknown) from last
             if self.on_retry is not None:
                 self.on_retry(request, last, wait)
             await asyncio.sleep(wait)
             left -= wait
             attempts += 1
-            if watch is not None and _followed(watch):
-                lost.append(_anew(watch))
         late = DeadlineExceeded(
             f"{attempts} attempts did not succeed within {self.policy.total_deadline:g} s. "
             f"The last error: {last or 'none, the first call did not end'}. "
             f"See the server's log, or raise retry.total_deadline."
         )
-        late.sold = tuple(lost)
+        late.sold, late.unknown = tuple(lost), tuple(unknown)
         raise late from last
 
     async def _attempt(
@@ -146,7 +158,11 @@ class Retry(Middleware):
             made = None
         return made, loop.time() - begun
 
-    def _owe(self, request: Request, watch: Watch, lost: list[tuple[int, int, int]]) -> None:
+    def _most(self, request: Request) -> Attempt:
+        made = 0 if request.score_steps is not None else request.n * request.max_tokens
+        return self.prompt_bound(request), 0, made
+
+    def _owe(self, request: Request, watch: Watch, lost: list[Attempt]) -> None:
         # Whoever cancelled has neither a completion nor an error to tell it. What was cached counts in full.
         begun = watch.prompt_tokens or (self.prompt_bound(request) if watch.sent else 0)
         watch.sent = True
@@ -163,7 +179,16 @@ def _held(watch: Watch | None) -> bool:
     return watch is not None and type(watch) is not Watch and _followed(watch)
 
 
-def _anew(watch: Watch) -> tuple[int, int, int]:
+def _refused(last: BackendError, lost: list[Attempt], unknown: list[Attempt]) -> OutOfBudget:
+    error = OutOfBudget(
+        f"An attempt failed that cost something, and the budget has no room for another. {last} "
+        "Raise the budget."
+    )
+    error.sold, error.unknown = tuple(lost), tuple(unknown)
+    return error
+
+
+def _anew(watch: Watch) -> Attempt:
     """What was followed, which is paid for; from here on the watch is as it was before."""
     followed = (watch.prompt_tokens, 0, watch.completion_tokens)
     watch.sent, watch.text = False, ""

@@ -22,7 +22,8 @@ class Spread:
     moves its own problems only, to the next by rank, and they come back when it does.
 
     The endpoints are engines that wait for nobody: a call that fails as Unreachable goes to the next at once,
-    unless its watcher has followed something of the draw. Put retries and limits around it.
+    unless it may have cost something: then whoever pays is asked first (see `Retry`), and the next call goes
+    there. Put retries and limits around it.
     """
 
     def __init__(self, endpoints: Mapping[str, Backend]) -> None:
@@ -96,7 +97,11 @@ class Spread:
             except Unreachable as error:
                 self._away[name] = asyncio.get_running_loop().time() + AWAY_SECONDS
                 failure = failure or error
-                if watch is not None and (watch.text or watch.completion_tokens):
+                if (
+                    error.sold
+                    or error.unknown
+                    or (watch is not None and (watch.text or watch.completion_tokens))
+                ):
                     raise
             else:
                 self._away.pop(name, None)

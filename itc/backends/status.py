@@ -32,6 +32,8 @@ _REMEDY = {
     404: "Check model.name, and that model.base_url ends where the API begins (often /v1).",
     413: "Shorten the prompt, or raise the limit of the server or of the proxy before it.",
 }
+_UPSTREAM = {408, 502, 504, *range(520, 528)}
+"""A gateway lost the server behind it, which may have drawn, and bill for it; 52x are Cloudflare's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,9 @@ def refusal(url: str, answer: Answer, expected: str, key_env: str) -> BackendErr
             f"{given} Expected {expected}, got content type {excerpt(answer.type)!r}. "
             f"Check that model.base_url ends where the API begins (often /v1)."
         )
-    return _classified(status, said, given, after, expected, key_env)
+    error = _classified(status, said, given, after, expected, key_env)
+    error.free = status >= 300 and status not in _UPSTREAM
+    return error
 
 
 def _classified(

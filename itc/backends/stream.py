@@ -44,12 +44,23 @@ class Draw:
         self.watch.sent, self.watch.prompt_tokens = False, 0
 
     def failed(self, error: BackendError) -> None:
-        """What the server says it served before anything could be followed is told with the error alone: the
-        draw may be made again, and the watch must know nothing of this one."""
-        usage = self._usage
-        if usage is not None and not (self.watch.text or self.watch.completion_tokens):
-            error.sold = ((usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens),)
+        """Tell with the error what the draw may have cost beyond what was followed. Where nothing was, what
+        the server says it served is told with it too: the draw may be made again, and the watch must know
+        nothing of this one."""
+        if not self.watch.sent:
+            return
+        prompt, made = 0, self.watch.completion_tokens
+        if not (self.watch.text or made):
+            if (usage := self._usage) is not None:
+                made = usage.completion_tokens
+                error.sold = ((usage.prompt_tokens, usage.cached_tokens, made),)
+            else:
+                prompt = self._prompt
             self.refused()
+        counted = self._usage is not None and self._end is not None
+        rest = 0 if counted else max(0, self.request.max_tokens - made)
+        if prompt or rest:
+            error.unknown = ((prompt, 0, rest),)
 
     def take(self, line: bytes) -> bool:
         """One line; False when no more are wanted. BadResponse when it is not of an event stream."""

@@ -237,7 +237,7 @@ class Transport:
                 f"Nothing answers at {self.base_url} ({self._excerpt(str(why))}). Start a server "
                 f"there (`vllm serve MODEL --port {URL(self.base_url).port}` is one), or set model.base_url."
             )
-            away.connected = False
+            away.connected, away.free = False, True
             return away
         what = self._excerpt(str(error)) or type(error).__name__
         return Unreachable(

@@ -102,6 +102,10 @@ def _costs(s: Summary) -> list[tuple[str, str]]:
         share = f"{amount(billed['calls'])} calls, {amount(billed['tokens'])} tokens"
         share += f", {dollars(billed['usd'])}" if cost["usd"] else ""
         rows.append(("billed", share))
+    if unknown := s["unknown"]:
+        share = f"{amount(unknown['tokens'])} tokens"
+        share += f", {dollars(unknown['usd'])}" if cost["usd"] else ""
+        rows.append(("unknown, at most", f"{share} beside, of calls whose answers did not come"))
     rows.append(("replayed", f"{amount(s['replayed_calls'])} calls from the journal"))
     if s["overrun"]:
         rows.append(("beyond the budget", ", ".join(f"{v:,g} {k}" for k, v in s["overrun"].items() if v)))

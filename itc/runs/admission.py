@@ -2,12 +2,13 @@
 
 A problem runs at its full worst case beside others, or, once the money no longer covers that, alone with
 what is left. Either way what it may spend does not depend on when replies came, so a capped run is as
-reproducible as any other.
+reproducible as any other; attempts that fail are paid for from what is not set aside for anyone.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
@@ -34,18 +35,26 @@ class Admission:
             left = self._left()
             if left.covers(worst):
                 self._aside[index] = worst
-                return self.account.child(cap.meet(_as_caps(worst, self.account.cap)))
+                foreseen = self.account.child(_as_caps(worst, self.account.cap))
+                foreseen.lender = partial(self._lend, index)
+                return foreseen.child(cap)
             if not self._aside:
                 self._aside[index] = worst
                 return self.account.child(cap.meet(left))
             self._freed.clear()
             await self._freed.wait()
 
-    def leave(self, index: int, spent: Cost) -> None:
-        """The problem ended: what was set aside for it and not spent is free again."""
+    def leave(self, index: int, taken: Cost) -> None:
+        """The problem ended: what was set aside for it and not taken is free again."""
         if self._aside.pop(index, None) is not None:
-            self._settled += spent
+            self._settled += taken
             self._freed.set()
+
+    def _lend(self, index: int, cost: Cost) -> bool:
+        if not self._left().covers(cost):
+            return False
+        self._aside[index] += cost
+        return True
 
     def _left(self) -> Caps:
         aside = ZERO

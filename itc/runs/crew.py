@@ -142,7 +142,7 @@ class Crew:
         try:
             yield
         finally:
-            self._admission.leave(index, ctx.account.spent)
+            self._admission.leave(index, ctx.account.taken)
             self._slots.release()
 
     def _end(self, error: Exception, everyone: asyncio.Task[None]) -> None:

@@ -117,6 +117,7 @@ class Result:
             "billed": m.get("billed", {}),
             "replayed_calls": m.get("replayed_calls", 0),
             "retried": m.get("retried", 0),
+            "unknown": m.get("unknown", {}),
             "overrun": m.get("overrun", {}),
             "seconds": m.get("seconds"),
         }

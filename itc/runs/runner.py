@@ -148,6 +148,7 @@ class _Run:
                 billed[role] = billed.get(role, ZERO) + cost
         total = sum(billed.values(), ZERO)
         over = sum((s.overrun for s in solutions), ZERO)
+        unknown = sum((s.unknown for s in solutions), ZERO)
         failed = any(r.error for r in rows)
         more = {
             "billed": total.as_dict(),
@@ -155,6 +156,7 @@ class _Run:
             "replayed_calls": sum(stack.hits for stack in stacks.values()),
             "retried": sum(s.trace.retried for s in solutions),
             "probes": _probes(self.job),
+            "unknown": unknown.as_dict() if unknown != ZERO else {},
             "overrun": over.as_dict() if over != ZERO else {},
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -31,6 +31,8 @@ class Solution:
     moments: tuple[Moment, ...]
     trace: Trace
     overrun: Cost
+    unknown: Cost
+    """What calls can have cost at most of which nobody says it; replayed ones not among them."""
     failure: Exception | None = None
 
 
@@ -53,6 +55,7 @@ async def solve(strategy: Strategy, example: Example, ctx: Context, judge: Answe
         tuple(_moment(example, i, instant, graded) for i, instant in enumerate(anytime.instants)),
         ctx.trace,
         ctx.account.overrun,
+        ctx.trace.unknown,
         failure,
     )
 

@@ -43,6 +43,8 @@ class Met:
     """(prompt, completion) tokens of that call by the server's books."""
     booked: tuple[int, int]
     """What an account holds for it: what is told with the error, or was followed."""
+    unknown: tuple[int, int]
+    """What it may have cost beside, at most."""
     again: Completion | BackendError
     """What came of a call that could be repeated and met the fault once."""
     asked: int
@@ -57,9 +59,17 @@ class Met:
     @property
     def paid(self) -> str:
         """How the account and the server's books agree."""
-        if not any(self.billed):
-            return "nothing"
-        return "counted" if self.booked == self.billed else "uncounted"
+        if any(self.unknown):
+            return "bounded" if self.covered else "uncounted"
+        if self.booked != self.billed:
+            return "uncounted"
+        return "counted" if any(self.billed) else "nothing"
+
+    @property
+    def covered(self) -> bool:
+        """Whether no more was billed than is kept from a budget."""
+        sums = zip(self.booked, self.unknown, self.billed, strict=True)
+        return all(billed <= known + more for known, more, billed in sums)
 
 
 def asked(api: Reached, n: int) -> Request:
@@ -94,6 +104,7 @@ async def _meet(
     server.calls.clear()
     error: BackendError | None = None
     booked: list[tuple[int, int]] = []
+    unknown: list[tuple[int, int]] = []
     watch = Watch() if watched else None
     server.misbehave(FAULTS[name])
     begun = time.monotonic()
@@ -107,6 +118,7 @@ async def _meet(
     except BackendError as failed:
         error = failed
         booked = [(prompt, made) for prompt, _, made in failed.sold]
+        unknown = [(prompt, made) for prompt, _, made in failed.unknown]
         if watch is not None and watch.sent:
             booked.append((watch.prompt_tokens, watch.completion_tokens))
     seconds = time.monotonic() - begun
@@ -127,11 +139,16 @@ async def _meet(
         seconds,
         backend.config.deadline,
         (call.prompt_tokens, call.tokens) if call else (0, 0),
-        (sum(prompt for prompt, _ in booked), sum(made for _, made in booked)),
+        _sums(booked),
+        _sums(unknown),
         again,
         len(server.calls),
         clean,
     )
+
+
+def _sums(costs: list[tuple[int, int]]) -> tuple[int, int]:
+    return sum(prompt for prompt, _ in costs), sum(made for _, made in costs)
 
 
 def met(name: str, api: Reached = "completions", watched: bool = False) -> Met:

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from itc.backends.attempts import Together
 from itc.backends.base import Request
 from itc.keys import Key
 
@@ -54,8 +55,9 @@ FIELDS: dict[str, Sequence[Any]] = {
     "n": (1, 2, 64),
     "group": (None, ROOT, ROOT.fold(0)),
     "index": (0, 1, 255),
+    "payer": (None, Together((), 1)),
 }
-WITHOUT_EFFECT = {"n", "group", "index"}
+WITHOUT_EFFECT = {"n", "group", "index", "payer"}
 NAMES = sorted(FIELDS)
 CHOICES = st.binary(min_size=len(NAMES), max_size=len(NAMES))
 """One byte chooses the value of one field: the cheapest way to many examples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from typing import NamedTuple
 
 import orjson
@@ -17,7 +17,7 @@ from itc.algebra.strategy import Strategy
 from itc.algebra.trace import Ledger, Trace
 from itc.backends.base import Completion, Request, Watch
 from itc.budget.account import Caps
-from itc.budget.cost import UNLIMITED, ZERO, Amount
+from itc.budget.cost import UNLIMITED, ZERO, Amount, Cost
 from itc.concurrency import side_by_side
 from itc.errors import ConfigError
 from itc.stages.draws.asked import BYTES_PER_TOKEN
@@ -132,25 +132,29 @@ class Losses(NamedTuple):
 
     kept: tuple[int, ...]
     ledger: Ledger
+    unknown: Cost = ZERO
+    """The most that can have come to it unseen."""
 
     @staticmethod
     def of(kept: Sequence[int], traces: Sequence[Trace]) -> Losses:
         """Of the draws that left ``traces``, those that are not ``kept`` are lost."""
-        return Losses(tuple(kept), Ledger.joined(t.ledger for i, t in enumerate(traces) if i not in kept))
+        lost = [t for i, t in enumerate(traces) if i not in kept]
+        unknown = sum((t.unknown for t in lost), ZERO)
+        return Losses(tuple(kept), Ledger.joined(t.ledger for t in lost), unknown)
 
     def encoded(self) -> bytes:
         """Bytes for the record."""
-        return orjson.dumps([self.kept, self.ledger.plain()])
+        return orjson.dumps([self.kept, self.ledger.plain(), astuple(self.unknown)])
 
     @staticmethod
     def decoded(blob: bytes) -> Losses:
         """The inverse of `encoded`."""
-        kept, lost = orjson.loads(blob)
-        return Losses(tuple(kept), Ledger.of(lost))
+        kept, lost, *unknown = orjson.loads(blob)  # records that were made before have no third part
+        return Losses(tuple(kept), Ledger.of(lost), Cost(*unknown[0]) if unknown else ZERO)
 
     def book(self, ctx: Context) -> None:
         """Charge them as they were charged the first time."""
-        ctx.account.book(self.ledger.total())
+        ctx.account.book(self.ledger.total(), self.unknown)
         ctx.trace.book_recorded(self.ledger)
 
 
