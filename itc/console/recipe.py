@@ -22,8 +22,8 @@ from itc.validation import Strict, explain
 Kind = Literal["replay", "small", "large"]
 """``replay``: recorded samples, no model; ``small``: weights that run on a CPU; ``large``: a GPU."""
 FILE = "recipe.yaml"
-PLACES = ("{data}", "{recipes}")
-"""What overrides may name: the folder of recorded data, and that of the recipes."""
+PLACES = ("{data}", "{recipes}", "{weights}")
+"""What overrides may name: the folder of recorded data, that of the recipes, and that of small weights."""
 
 
 class Paper(Strict):
@@ -141,14 +141,18 @@ def data_folder(given: str = "") -> Path | None:
 
 def read_recipe(path: Path) -> Recipe:
     """From its file. ConfigError that names each wrong key."""
+    return recipe_of(plain(path), str(path))
+
+
+def plain(path: Path) -> Any:
+    """What a YAML file holds. ConfigError where it cannot be read."""
     from omegaconf import OmegaConf
     from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
-        data = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except (OSError, YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: no recipe can be read ({error}).") from None
-    return recipe_of(data, str(path))
 
 
 def recipe_of(data: Any, source: str) -> Recipe:

@@ -10,10 +10,10 @@ from itc.console.recipe import chosen, recipes, recipes_folder
 from itc.errors import ConfigError
 
 _EXPECTED = (
-    "Expected a recipe's name or all, and --replay, --write, --json, data=DIR, workspace=DIR. `itc "
-    "reproduce` alone names the recipes."
+    "Expected a recipe's name or all, and --replay, --reduced, --write, --json, data=DIR, weights=DIR, "
+    "workspace=DIR. `itc reproduce` alone names the recipes."
 )
-_SETTINGS = {"data": "", "workspace": "runs"}
+_SETTINGS = {"data": "", "weights": "", "workspace": "runs"}
 
 
 def reproduce(words: list[str]) -> int:
@@ -28,13 +28,21 @@ def reproduce(words: list[str]) -> int:
     picked = chosen(options.name, known)
     if options.replay:
         picked = {name: recipe for name, recipe in picked.items() if recipe.kind == "replay"}
+    if options.reduced:
+        picked = {name: recipe for name, recipe in picked.items() if recipe.kind == "large"}
     if not picked:
-        raise ConfigError(f"{options.name} is no replay: leave --replay out.")
+        sort, option = ("large recipe", "--reduced") if options.reduced else ("replay", "--replay")
+        raise ConfigError(f"{options.name} is no {sort}: leave {option} out.")
     # What runs a recipe is imported only once there is one.
     from itc.console import reproducing as do
-    from itc.console.reproduced import emitted, summed_up, told, written
 
     place = do.Place.at(settings["data"], settings["workspace"])
+    if options.reduced:
+        from itc.console.reduced import try_out
+
+        return try_out(picked, place, settings["weights"], as_json=options.json, write=options.write)
+    from itc.console.reproduced import emitted, summed_up, told, written
+
     outcomes = []
     with Interruptible().installed() as signals:
         for name, recipe in picked.items():
@@ -55,7 +63,9 @@ def reproduce(words: list[str]) -> int:
 def _options(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
     parser = argparse.ArgumentParser(prog="itc reproduce", add_help=False, exit_on_error=False)
     parser.add_argument("name", nargs="?", default="")
-    parser.add_argument("--replay", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--replay", action="store_true")
+    which.add_argument("--reduced", action="store_true")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--json", action="store_true")
     settings = dict(_SETTINGS)

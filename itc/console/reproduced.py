@@ -70,14 +70,19 @@ def emitted(outcomes: Sequence[Outcome]) -> None:
 
 def written(outcomes: Sequence[Outcome], path: Path) -> None:
     """The table between the markers of the page. ConfigError where there are none."""
+    put(markdown(outcomes), path, BEGIN)
+
+
+def put(text: str, path: Path, begin: str) -> None:
+    """``text`` on the page, between the line ``begin`` and the next end. ConfigError where there are none."""
     page = path.read_text(encoding="utf-8")
-    before, begin, rest = page.partition(BEGIN)
+    before, found, rest = page.partition(begin)
     _, end, after = rest.partition(END)
-    if not begin or not end:
+    if not found or not end:
         raise ConfigError(
-            f"{path} has no place for the table: expected a line {BEGIN} and, below, one {END}."
+            f"{path} has no place for the table: expected a line {begin} and, below, one {END}."
         )
-    durable.replace(path, f"{before}{BEGIN}\n\n{markdown(outcomes)}\n{END}{after}".encode())
+    durable.replace(path, f"{before}{begin}\n\n{text}\n{END}{after}".encode())
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from itc.backends.base import Request
 from itc.backends.function import ALL, FunctionBackend
 from itc.backends.replay import ReplayBackend
+from itc.budget.cost import ZERO, Cost
 from itc.budget.known import known
 from itc.config import Settings
 from itc.console.arguments import read
@@ -56,6 +57,8 @@ class Outcome:
     found: tuple[Found, ...] = ()
     calls: int = 0
     """Calls to models that were made now; draws of a recording are none."""
+    spent: Cost = ZERO
+    """By all its runs, replayed calls included."""
     seconds: float = 0.0
     """Wall clock."""
     missing: tuple[str, ...] = ()
@@ -79,6 +82,8 @@ class Place:
 
     data: Path | None
     workspace: str
+    weights: Path | None = None
+    """The folder of small weights, for recipes at reduced size."""
 
     @staticmethod
     def at(data: str, workspace: str) -> Place:
@@ -87,7 +92,11 @@ class Place:
 
     def composed(self, recipe: Recipe) -> dict[str, Composed]:
         """The configuration of each job. ConfigError where one does not compose."""
-        folders = {"recipes": recipes_folder(), "data": self.data or Path("data")}
+        folders = {
+            "recipes": recipes_folder(),
+            "data": self.data or Path("data"),
+            "weights": self.weights or Path("weights"),
+        }
         made = {}
         for job, overrides in recipe.jobs.items():
             words = [*placed(overrides, folders), f"workspace={quote(self.workspace)}"]
@@ -103,19 +112,19 @@ def reproduce(name: str, recipe: Recipe, place: Place, signals: Interruptible) -
     if missing := recipe.needs.missing(place.data):
         return Outcome(name, recipe, missing=tuple(missing), worst_case=worst_case(recipe, place))
     composed = place.composed(recipe)
-    started, calls = time.monotonic(), 0
+    started, calls, spent = time.monotonic(), 0, ZERO
     results: dict[str, Result] = {}
     try:
         for job_name, one in composed.items():
             job = Settings.read(one.config).job(one.yaml)
             results[job_name], new = _run(job, signals)
-            calls += new
+            calls, spent = calls + new, spent + results[job_name].cost
         found = tuple(Found(figure, _value(figure, results)) for figure in recipe.figures)
     except ItcError as error:
-        return Outcome(name, recipe, (), calls, time.monotonic() - started, error=str(error))
+        return Outcome(name, recipe, (), calls, spent, time.monotonic() - started, error=str(error))
     failed = sum(bool(e) for result in results.values() for e in result.column("rows", "error"))
     told = f"{failed} problems failed; the same command tries them again" if failed else ""
-    return Outcome(name, recipe, found, calls, time.monotonic() - started, error=told)
+    return Outcome(name, recipe, found, calls, spent, time.monotonic() - started, error=told)
 
 
 def not_asked(name: str, recipe: Recipe) -> Outcome:
