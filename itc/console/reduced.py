@@ -8,7 +8,7 @@ from typing import Any
 
 from itc.console.interrupts import Interruptible
 from itc.console.recipe import Recipe, recipes_folder
-from itc.console.reduction import Reduction, check_weights, read_reduction, weights_folder
+from itc.console.reduction import FILE, Reduction, check_weights, read_reduction, weights_folder
 from itc.console.reproduced import digits, put
 from itc.console.reproducing import Outcome, Place, reproduce
 from itc.console.tables import amount
@@ -17,9 +17,7 @@ from itc.console.terminal import emit, say
 BEGIN = "<!-- itc reproduce all --reduced --write: begin -->"
 
 
-def try_out(
-    picked: Mapping[str, Recipe], place: Place, weights: str, *, as_json: bool, write: bool
-) -> int:
+def try_out(picked: Mapping[str, Recipe], place: Place, weights: str, *, as_json: bool, write: bool) -> int:
     """Run the recipes at reduced size. 1 if a run failed, otherwise 0. ConfigError, before any is run, where
     the weights are not there."""
     reduction = read_reduction()
@@ -35,7 +33,7 @@ def try_out(
     outcomes = []
     with Interruptible().installed() as signals:
         for name, recipe in small.items():
-            outcomes.append(reproduce(name, recipe, place, signals))
+            outcomes.append(reproduce(name, recipe, place, signals, share=True))
             if not as_json:
                 told(outcomes[-1])
     if write:
@@ -48,10 +46,10 @@ def try_out(
 
 def headline(reduction: Reduction) -> str:
     """What the values are of, and what they do not say."""
+    models = " and ".join(sorted(set(reduction.weights.values())))
     return (
-        f"Values of {', '.join(sorted(set(reduction.weights.values())))} on {reduction.problems} problems, with at most "
-        f"{reduction.draws} draws where a recipe says no other: they show that the path works, and nothing "
-        "of the claim."
+        f"Values of {models} on {reduction.problems} problems, with at most {reduction.draws} draws but "
+        f"where recipes/{FILE} says otherwise. They show that the path works, and nothing of the claims."
     )
 
 
@@ -62,7 +60,8 @@ def told(outcome: Outcome) -> None:
         return
     for found in outcome.found:
         figure = found.figure
-        say(f"RAN  {outcome.name}: {figure.name}: {figure.read} {digits(figure, found.value)} (paper {figure.paper:g})")
+        value = f"{figure.read} {digits(figure, found.value)}"
+        say(f"RAN  {outcome.name}: {figure.name}: {value} (paper {figure.paper:g})")
     if outcome.error:
         say(f"FAILED  {outcome.name}: {outcome.error}")
     say(f"     {', '.join(spent(outcome))}, {amount(outcome.calls)} calls new")
@@ -86,9 +85,8 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
             head = outcome.name if not i else ""
             value = values[i] if values else "failed" if outcome.error else "not run"
             cost = [part.split()[0] for part in spent(outcome)] if not i and values else ["", "", ""]
-            lines.append(
-                f"| {head} | {figure.name} | {figure.paper:g} | {figure.read} | {value} | {' | '.join(cost)} |"
-            )
+            cells = (head, figure.name, f"{figure.paper:g}", figure.read, value, *cost)
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

