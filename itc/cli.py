@@ -165,7 +165,10 @@ default). --power P is the chance of seeing the gap, 0.8 by default.""",
     ),
     "reproduce": Command(
         home="itc.console.reproduce:reproduce",
-        usage="itc reproduce [NAME|all] [--replay] [--write] [--json] [data=DIR] [workspace=DIR]",
+        usage=(
+            "itc reproduce [NAME|all] [--replay|--reduced] [--write] [--json] [data=DIR] [weights=DIR] "
+            "[workspace=DIR]"
+        ),
         summary="Run the recipe of a published claim and compare: pass, fail, or what it needs to be run.",
         examples=("itc reproduce self-consistency-addsub", "itc reproduce all --replay data=recordings"),
         more="""\
@@ -173,7 +176,9 @@ Without a name the recipes are named. --replay leaves those of recorded samples,
 files are looked for in DIR, in the folder ITC_DATA, or in ../shared/data beside the checkout. A recipe that
 needs what is not here is not run, and its worst-case cost is shown; one that needs nothing more is run,
 whatever it costs: `itc reproduce all` on a machine with GPUs and weights may take days. --write writes the
-table in recipes/README.md. Exit codes: 0 none failed, 1 one failed, 2 configuration.""",
+table in recipes/README.md. --reduced runs those that need large weights on few draws of a small model, from
+the folder weights=DIR or ITC_WEIGHTS, which shows that their path works: no verdicts, and a table of its own.
+Exit codes: 0 none failed, 1 one failed, 2 configuration.""",
     ),
     "check": Command(
         home="itc.console.check:check",

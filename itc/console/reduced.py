@@ -68,9 +68,9 @@ def told(outcome: Outcome) -> None:
 
 
 def spent(outcome: Outcome) -> tuple[str, str, str]:
-    """Calls, tokens and seconds of all its runs."""
+    """Calls, tokens and seconds of all its runs, whenever they were run."""
     cost = outcome.spent
-    return f"{amount(cost.calls)} calls", f"{amount(cost.tokens)} tokens", f"{outcome.seconds:.0f} s"
+    return f"{amount(cost.calls)} calls", f"{amount(cost.tokens)} tokens", f"{amount(outcome.ran)} s"
 
 
 def markdown(outcomes: Sequence[Outcome]) -> str:
@@ -100,7 +100,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "calls": outcome.spent.calls,
         "tokens": outcome.spent.tokens,
         "new_calls": outcome.calls,
-        "seconds": round(outcome.seconds, 3),
+        "seconds": round(outcome.ran, 3),
         "missing": list(outcome.missing),
         "error": outcome.error,
     }

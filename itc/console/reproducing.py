@@ -61,7 +61,9 @@ class Outcome:
     spent: Cost = ZERO
     """By all its runs, replayed calls included."""
     seconds: float = 0.0
-    """Wall clock."""
+    """Wall clock, now."""
+    ran: float = 0.0
+    """Seconds of all its runs, those of earlier times and attempts included."""
     missing: tuple[str, ...] = ()
     """What it needs that is not here."""
     error: str = ""
@@ -120,7 +122,7 @@ def reproduce(
 
     def outcome(found: tuple[Found, ...], error: str) -> Outcome:
         seconds = time.monotonic() - started
-        return Outcome(name, recipe, found, runs.calls, runs.spent, seconds, error=error)
+        return Outcome(name, recipe, found, runs.calls, runs.spent, seconds, runs.seconds, error=error)
 
     try:
         signals.run(runs.all(composed, Engines() if share else None))
@@ -143,6 +145,7 @@ class _Runs:
     results: dict[str, Result] = field(default_factory=dict)
     calls: int = 0
     spent: Cost = ZERO
+    seconds: float = 0.0
 
     async def all(self, composed: Mapping[str, Composed], engines: Engines | None) -> None:
         """One after the other."""
@@ -163,6 +166,7 @@ class _Runs:
         with progress(Shown(), len(job.task.examples)) as report:
             result = self.results[name] = await execute(job, report)
         self.spent += result.cost
+        self.seconds += float(result.manifest["seconds"])
         if not finished and not recorded:
             self.calls += int(result.manifest.get("billed", {}).get("calls", 0))
 

@@ -96,7 +96,7 @@ def test_a_large_recipe_runs_small_and_once(folder: Path, capsys: pytest.Capture
         "accuracy",
         "calls",
     ]
-    spent = re.fullmatch(r"     (\d+) calls, ([\d,]+) tokens, \d+ s, (\d+) calls new", lines[-1])
+    spent = re.fullmatch(r"     (\d+) calls, ([\d,]+) tokens, [\d,]+ s, (\d+) calls new", lines[-1])
     assert spent is not None
     assert 0 < int(spent[3]) <= int(spent[1])
     assert not re.search("pass |fail", out.casefold().replace("pass@", ""))
