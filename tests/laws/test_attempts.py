@@ -27,7 +27,7 @@ from itc.budget.cost import ZERO, Budget, Cost
 from itc.budget.prices import Price
 from itc.errors import BackendError, BadResponse, ServerFault, Unreachable
 from itc.runs.admission import Admission
-from itc.stages.extend import sample
+from itc.stages.draws.extend import sample
 from itc.types import Population, Problem
 from tests.laws.trees import law
 
