@@ -122,6 +122,7 @@ def test_what_a_name_is_can_be_asked(capsys: pytest.CaptureFixture[str]) -> None
         (["modle=openai"], ["Did you mean `model`?"]),
         (["strategy=beam", "strategy.mm=2"], ["Did you mean `strategy.m`?"]),
         (["strategy=beem"], ["Did you mean `strategy=beam`?", "best_of_n"]),
+        (["strategy=vote"], ["names no configuration", "strategy='vote()'", "--config-dir"]),
         (["strategy.n=4,8"], ["strategy.n=4,8", "-m"]),
         (["strategy.n=[4"], ["cannot be read", "KEY=VALUE"]),
         (["gsm8k"], ["'gsm8k' is not an override", "strategy.n=4"]),
