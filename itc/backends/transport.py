@@ -6,12 +6,12 @@ import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
+from itc.backends.body import Body
 from itc.backends.redaction import forms, redacted
 from itc.backends.status import Answer, excerpt, refusal
 from itc.errors import BackendError, BadResponse, ConfigError, DeadlineExceeded, Unreachable
@@ -24,8 +24,8 @@ ASK_SECONDS = 30.0
 KEEP_ALIVE_SECONDS = 4.0
 """Idle connections are dropped before the 5 s after which uvicorn drops them: reusing one that the server
 is closing at that moment loses a call."""
-_LARGE_BODY = 2**20
-"""Bytes from which aiohttp warns of a plain body."""
+_UNSENT = 3
+"""Connections that are tried at once for a call of which nothing was sent, each closed by then."""
 _NOT_REUSED = {"Connection": "close"}
 STREAMED = Answer(200)
 """Stands for an event stream that was taken."""
@@ -49,26 +49,6 @@ class Secret:
                 f"(the value is not shown). Expected printable ASCII; copy the key again."
             )
         return key
-
-
-class _Body(aiohttp.payload.Payload):
-    """A request body of any size that says when it has been written."""
-
-    def __init__(self, body: bytes, sent: Callable[[], None] | None) -> None:
-        super().__init__(body, content_type="application/json")
-        self._size = len(body)
-        self._sent = sent
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return bytes(self._value).decode(encoding, errors)
-
-    async def write(self, writer: Any) -> None:
-        await writer.write(self._value)
-        if self._sent is not None:
-            self._sent()
-
-    async def write_with_length(self, writer: Any, content_length: int | None) -> None:  # noqa: ARG002
-        await self.write(writer)
 
 
 class Transport:
@@ -119,8 +99,7 @@ class Transport:
 
     async def post(self, path: str, body: bytes, sent: Callable[[], None] | None = None) -> bytes:
         """The body of the JSON answer (status 200); ``sent`` is told once the request is written."""
-        plain = sent is None and len(body) <= _LARGE_BODY
-        answer = await self._call("POST", path, body if plain else _Body(body, sent))
+        answer = await self._send(path, body, sent)
         if answer.status != 200 or "json" not in answer.type.lower():
             raise self._refused(path, answer, "JSON")
         return answer.body
@@ -142,7 +121,7 @@ class Transport:
         The connection is closed unless the server had finished: that is what aborts the work upstream.
         ``refused`` is told when an answer comes that is no stream.
         """
-        answer = await self._call("POST", path, _Body(body, sent), take)
+        answer = await self._send(path, body, sent, take)
         if answer is not STREAMED:
             refused()
             raise self._refused(path, answer, "an event stream")
@@ -150,11 +129,28 @@ class Transport:
     def _refused(self, path: str, answer: Answer, expected: str) -> BackendError:
         return refusal(str(self._url(path)), answer, expected, self.key_env)
 
+    async def _send(
+        self,
+        path: str,
+        body: bytes,
+        sent: Callable[[], None] | None,
+        take: Callable[[bytes], bool] | None = None,
+    ) -> Answer:
+        for left in reversed(range(_UNSENT)):
+            data = Body(body, sent)
+            try:
+                return await self._call("POST", path, data, take)
+            except Unreachable as error:
+                error.free = not data.begun
+                if data.begun or not error.connected or not left:
+                    raise
+        raise AssertionError
+
     async def _call(
         self,
         method: str,
         path: str,
-        data: object,
+        data: Body | None,
         take: Callable[[bytes], bool] | None = None,
         seconds: float | None = None,
     ) -> Answer:
@@ -237,7 +233,7 @@ class Transport:
                 f"Nothing answers at {self.base_url} ({self._excerpt(str(why))}). Start a server "
                 f"there (`vllm serve MODEL --port {URL(self.base_url).port}` is one), or set model.base_url."
             )
-            away.connected, away.free = False, True
+            away.connected = False
             return away
         what = self._excerpt(str(error)) or type(error).__name__
         return Unreachable(
