@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from itc.errors import CapabilityError, ContextOverflow, Unreachable
 from itc.keys import Key
 from itc.models import ServedModel
 from itc.tasks import load
+from itc.types import Problem
 from tests.backends.processes import BLOCK, ROOT, holders, real
 from tests.backends.rewards import Plain
 from tests.backends.standing import standing
@@ -35,8 +37,13 @@ SOLUTIONS = (
 )
 
 
+@cache
+def problems() -> list[Problem]:
+    return [example.problem for example in load("chain").examples]
+
+
 def ask(i: int = 0, **changes: Any) -> Request:
-    problem = load("chain").examples[i].problem
+    problem = problems()[i]
     return Request(**{"prompt": problem.prompt, "key": Key("vllm", i), "max_tokens": 64, **changes})
 
 
@@ -162,11 +169,12 @@ def test_a_cancelled_draw_frees_its_slot(watched: bool) -> None:
         requests = [ask(i, max_tokens=900) for i in range(64)]
         drawing = [asyncio.create_task(backend.generate(r, Watch() if watched else None)) for r in requests]
         await until(settings, busy=True)
-        for task in drawing:
-            task.cancel()
+        cut = [task for task in drawing if task.cancel()]
         results = await asyncio.gather(*drawing, return_exceptions=True)
-        others = [r for r in results if not isinstance(r, asyncio.CancelledError)]
-        assert not others, others[:3]
+        ends = [type(r).__name__ for r in results]
+        # On a busy machine a draw may have all its tokens before it can be cancelled; none may fail.
+        assert ends.count("CancelledError") == len(cut) > 0, results[:3]
+        assert ends.count("Completion") == len(drawing) - len(cut), results[:3]
         await until(settings, busy=False)
         made, last = await metric(settings, "generation_tokens_total"), -1.0
         while made != last:  # the step that was under way is counted late

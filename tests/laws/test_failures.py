@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from itc.algebra.context import Trace
 from itc.algebra.parallel import empty, race
 from itc.algebra.strategy import Strategy
-from itc.backends.base import Request
+from itc.backends.base import Completion, Request
 from itc.backends.deadline import Clock, OutOfTime, TimeCap
 from itc.backends.function import FunctionBackend
 from itc.budget.cost import ZERO, Budget
@@ -186,6 +186,22 @@ def test_an_engines_own_timeout_is_not_the_clocks() -> None:
     backend = TimeCap(FunctionBackend(hang), Clock(1000), memory)
     with pytest.raises(TimeoutError):
         asyncio.run(backend.generate(Request("q", root()[0].key)))
+    assert memory.held == {}
+
+
+def test_a_draw_that_had_come_when_the_clock_ended_it_is_kept() -> None:
+    """Its CancelledError has it, as `Coalesce` tells: it is paid for."""
+    memory = Memory()
+
+    async def come(request: Request) -> str:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError(Completion("3")) from None
+        return ""
+
+    backend = TimeCap(FunctionBackend(come), Clock(0.01), memory)
+    assert asyncio.run(backend.generate(Request("q", root()[0].key))).text == "3"
     assert memory.held == {}
 
 
