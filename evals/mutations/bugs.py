@@ -110,7 +110,7 @@ BUGS = (
     ),
     Bug(
         "a reservation at the expected cost, not the worst",
-        "algebra/context.py",
+        "algebra/role.py",
         "completion = 0 if request.score_steps is not None else request.max_tokens",
         "completion = 0 if request.score_steps is not None else request.max_tokens // 2",
         LAWS + "budget.py::test_no_cap_is_exceeded_and_what_is_booked_was_billed",
@@ -247,9 +247,9 @@ BUGS = (
     ),
     Bug(
         "a lost race is not settled",
-        "algebra/context.py",
-        "    if watch is None or not watch.sent:\n        return ZERO\n",
-        "    if watch is None or watch.sent:\n        return ZERO\n",
+        "algebra/role.py",
+        "if watch is not None and watch.sent:",
+        "if watch is not None and not watch.sent:",
         LAWS + "budget.py::test_a_slow_loser_is_cut_and_pays_for_what_it_wrote",
     ),
     Bug(

@@ -9,6 +9,8 @@ JOURNAL = "tests/backends/test_journal.py::test_"
 JOURNALED = "tests/backends/test_journaled.py::test_"
 STORE = "tests/runs/test_store.py::test_"
 FAULTS = "tests/backends/test_openai_faults.py::test_"
+IDLE = "tests/backends/test_idle_connections.py::test_"
+ATTEMPTS = "tests/laws/test_attempts.py::test_"
 
 GUARDS = (
     # ------------------------------------------------------------------ sync
@@ -148,5 +150,77 @@ GUARDS = (
         "fcntl.LOCK_EX | fcntl.LOCK_NB",
         "fcntl.LOCK_SH | fcntl.LOCK_NB",
         STORE + "one_writer_at_a_time",
+    ),
+    # ------------------------------------------------------------------ server
+    Bug(
+        "guard: a server that is gone is waited for without end",
+        "backends/breaker.py",
+        "if now - self._since < self.patience:",
+        "if True:",
+        "tests/backends/test_breaker.py::test_a_server_that_stays_away_ends_all_calls",
+    ),
+    Bug(
+        "guard: the time in a queue counts as a call's own",
+        "backends/retry.py",
+        "                begun, clock = loop.time(), asyncio.timeout(left)\n",
+        "                clock = asyncio.timeout(left)\n",
+        "tests/backends/test_total_deadline.py::test_a_long_queue_is_no_failure",
+    ),
+    Bug(
+        "guard: every refusal of one burst lowers the number of calls",
+        "backends/adaptive.py",
+        "        if began < w.decreased:\n            return w\n",
+        "",
+        "tests/backends/test_adaptive.py::test_one_decrease_for_all_that_were_sent_before_it",
+    ),
+    Bug(
+        "guard: a call is written to a connection that was closed while idle",
+        "backends/body.py",
+        "if _closed(writer.transport):",
+        "if writer.transport is None:",
+        IDLE + "a_connection_closed_after_it_was_taken_is_not_written_to",
+    ),
+    Bug(
+        "guard: what was not sent is not sent on another connection",
+        "backends/transport.py",
+        "_UNSENT = 3",
+        "_UNSENT = 1",
+        IDLE + "a_connection_closed_before_it_is_taken_is_not_used",
+    ),
+    # ------------------------------------------------------------------ unknown costs
+    Bug(
+        "guard: a lost answer is taken to have cost nothing",
+        "backends/openai.py",
+        "if not (error.sold or error.free):",
+        "if False:",
+        "tests/backends/test_fault_table.py::test_whole_answers",
+    ),
+    Bug(
+        "guard: a further attempt that the budget has no room for",
+        "backends/retry.py",
+        "not request.payer.bear(sold, maybe):",
+        "not (request.payer.bear(sold, maybe) or True):",
+        ATTEMPTS + "no_cap_is_exceeded_whatever_failed_attempts_cost",
+    ),
+    Bug(
+        "guard: unknown costs do not count against a cap",
+        "budget/account.py",
+        "return self.spent if self.unknown is ZERO else self.spent + self.unknown",
+        "return self.spent",
+        ATTEMPTS + "no_cap_is_exceeded_whatever_failed_attempts_cost",
+    ),
+    Bug(
+        "guard: a failed call of several draws is booked by each of them",
+        "backends/attempts.py",
+        "            failure.sold, failure.unknown = mine, maybe\n",
+        "            pass\n",
+        ATTEMPTS + "a_failed_call_is_divided_so_that_each_draw_bears_what_was_reserved_for_it",
+    ),
+    Bug(
+        "guard: failed attempts are paid for by what is set aside for other problems",
+        "runs/admission.py",
+        "        if not self._left().covers(cost):\n            return False\n        self._aside",
+        "        self._aside",
+        ATTEMPTS + "a_run_pays_for_failed_attempts_from_what_is_set_aside_for_nobody",
     ),
 )

@@ -38,6 +38,7 @@ SUMMARY: dict[str, Any] = {
     "cost": COST,
     "billed": Cost(4, 300, 100, 80).as_dict(),
     "replayed_calls": 8,
+    "unknown": {},
     "overrun": {},
     "seconds": 12.34,
     "already_finished": False,
@@ -69,15 +70,17 @@ def test_a_result(capsys: pytest.CaptureFixture[str]) -> None:
         "run directory    runs/toy/sample/0123abcd",
     ):
         assert line in told
-    for word in ("truncated", "failed", "cut", "FLOPs", "dollars", "beyond"):
+    for word in ("truncated", "failed", "cut", "FLOPs", "dollars", "unknown", "beyond"):
         assert word not in told
 
 
 def test_a_result_with_everything_that_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     cost = {**COST, "usd": 0.0375, "flops": 3.2e12}
-    told = shown(capsys, truncated=1, failed=1, cut=2, retried=3, cost=cost, overrun={"calls": 2, "usd": 0.0})
+    wrong = {"truncated": 1, "failed": 1, "cut": 2, "retried": 3, "overrun": {"calls": 2, "usd": 0.0}}
+    told = shown(capsys, **wrong, cost=cost, unknown={"tokens": 1234, "usd": 0.5})
     for line in ("truncated", "failed", "without failed", "cut", "retried", "3.2e+12", "$0.0375", "2 calls"):
         assert line in told
+    assert "1,234 tokens, $0.50 beside" in told
 
 
 def test_one_candidate_has_no_oracle_and_no_gold_no_accuracy(capsys: pytest.CaptureFixture[str]) -> None:
