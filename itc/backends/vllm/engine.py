@@ -32,6 +32,7 @@ class Engine:
         self.context = 0
         """Tokens of prompt and draw at most; known once open."""
         self._llm: AsyncLLM | None = None
+        self._guard: start.Guard | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._gauge = Gauge()
         self._names = itertools.count()
@@ -58,7 +59,7 @@ class Engine:
         self._gauge, abandoned = Gauge(), threading.Event()
         self._folder = tempfile.TemporaryDirectory(prefix="itc-vllm-")
         try:
-            llm = await asyncio.to_thread(
+            llm, self._guard = await asyncio.to_thread(
                 start.started, self.config, self.job, self._gauge, self._log, abandoned
             )
         except asyncio.CancelledError:
@@ -82,6 +83,9 @@ class Engine:
             await asyncio.to_thread(llm.shutdown)
             # Its finalizer shuts down once more, at the interpreter's end, when what that needs is gone.
             llm.shutdown = _nothing
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            await asyncio.to_thread(guard.release)
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

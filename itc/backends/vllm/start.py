@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import re
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +22,38 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 CPU_BLOCK = 32
+_ORPHANS = Path(__file__).with_name("orphans.py")
 _ONE_AT_A_TIME = threading.Lock()
 _ERROR = re.compile(r"^(?:[\w.]*\.)?(\w*(?:Error|Exception)): (.+)$", re.MULTILINE)
 _GENERIC = ("initialization failed", "WorkerProc", "EngineDeadError")
 _MEMORY = re.compile(r"memory|KV cache|cache blocks", re.IGNORECASE)
 
 
-def started(config: VLLMConfig, job: str, gauge: Gauge, log: Path, abandoned: threading.Event) -> AsyncLLM:
-    """The engine, running, its processes writing into ``log``. Blocks for as long as it takes; shuts it down
-    again if ``abandoned`` by then.
+class Guard:
+    """Ends processes when this one ends, however it does, or lets go of them."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - a script of ours
+            [sys.executable, "-I", str(_ORPHANS), *map(str, pids)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C is for those that clean up.
+            start_new_session=True,
+        )
+
+    def release(self) -> None:
+        """End what is left of them."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def started(
+    config: VLLMConfig, job: str, gauge: Gauge, log: Path, abandoned: threading.Event
+) -> tuple[AsyncLLM, Guard]:
+    """The engine, running, its processes writing into ``log``, and what ends them should this one be killed.
+    Blocks for as long as it takes; shuts it down again if ``abandoned`` by then.
 
     ConfigError when vLLM is not installed or the settings cannot work; Unreachable when the machine has not
     what they need.
@@ -35,15 +61,23 @@ def started(config: VLLMConfig, job: str, gauge: Gauge, log: Path, abandoned: th
     with _ONE_AT_A_TIME, _environment(_variables(config, log)):
         arguments, engine = _imported()
         _check_device(config)
+        before = _engines()
         try:
             llm: AsyncLLM = engine.from_engine_args(
                 arguments(**_arguments(config, job)), stat_loggers=[logger_of(gauge)]
             )
         except Exception as error:  # whatever vLLM and its processes may raise while they start
             raise _explained(error, log, config) from error
+        guard = Guard(_engines() - before)
     if abandoned.is_set():
         llm.shutdown()
-    return llm
+        guard.release()
+    return llm, guard
+
+
+def _engines() -> set[int]:
+    """Process ids of the engines of vLLM in this process's care."""
+    return {p.pid for p in multiprocessing.active_children() if p.pid and "EngineCore" in p.name}
 
 
 def _imported() -> tuple[Any, Any]:

@@ -6,6 +6,8 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from itc.backends.vllm import VLLMBackend
 from itc.errors import BackendError, ConfigError, Unreachable
 from itc.keys import Key
 from itc.tasks import load
+from tests.backends.processes import ROOT, holders, within
 from tests.backends.vllm.shared import REAL, SHIPPED, config
 from tests.runs import toys
 
@@ -139,3 +142,35 @@ def test_a_run_whose_engine_died_goes_on_and_repeats_nothing(tmp_path: Path) -> 
     assert set(fragile.made).isdisjoint(again.made)
     assert len(fragile.made) + len(again.made) == 12 * 8
     assert toys.tables(resumed) == toys.tables(run(whole, "whole"))
+
+
+OWNER = """
+import asyncio, os, signal
+from itc.backends.vllm import VLLMBackend
+from tests.backends.vllm.shared import SHIPPED, config
+async def main():
+    backend = VLLMBackend(config(SHIPPED / "policy"))
+    await backend.open(frozenset())
+    if os.environ["ENDS"] == "closed":
+        await backend.close()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "closed"])
+def test_its_processes_do_not_outlive_their_owner(how: str, tmp_path: Path) -> None:
+    """Those of the engine, which were spawned with the environment of the owner, and the guard."""
+    (tmp_path / "owner.py").write_text(OWNER)
+    given = {**os.environ, "ENDS": how, "PYTHONPATH": str(ROOT), "ITC_TEST_OWNER": str(tmp_path)}
+    owner = subprocess.run(
+        [sys.executable, str(tmp_path / "owner.py")],
+        env=given,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    assert owner.returncode == (-signal.SIGKILL if how == "killed" else 0)
+    assert within(lambda: not holders(str(tmp_path), "ITC_TEST_OWNER"), 60)

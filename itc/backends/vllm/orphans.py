@@ -1,0 +1,42 @@
+"""Ends processes once standard input closes, if they are still there.
+
+    python orphans.py PID…
+
+Whoever started it holds the other end of that pipe, and the system closes it however that process ends.
+vLLM's engine does not notice that its owner was killed: it would stay for ever, with all the memory it was
+given. What the engine has started ends with it. Standard library only, as it is run by its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def main(pids: list[int]) -> None:
+    """Return once the pipe is closed and none of the processes is left."""
+    begun = {pid: _begun(pid) for pid in pids}
+    while os.read(0, 1):
+        pass
+    for pid, when in begun.items():
+        # Another may have the number by now.
+        if when and _begun(pid) == when:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _begun(pid: int) -> str:
+    """When a process was started, in the kernel's ticks; '' where there is none."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    # The name may hold blanks and brackets; the fields after it hold none.
+    return told.rpartition(")")[2].split()[19]
+
+
+if __name__ == "__main__":
+    main([int(word) for word in sys.argv[1:]])
