@@ -1,6 +1,6 @@
 """Ends processes once standard input closes, if they are still there.
 
-    python orphans.py PID…
+    python orphans.py PID=BEGUN…
 
 Whoever started it holds the other end of that pipe, and the system closes it however that process ends.
 vLLM's engine does not notice that its owner was killed: it would stay for ever, with all the memory it was
@@ -16,20 +16,19 @@ import sys
 from pathlib import Path
 
 
-def main(pids: list[int]) -> None:
-    """Return once the pipe is closed and none of the processes is left."""
-    begun = {pid: _begun(pid) for pid in pids}
+def main(begun_at: dict[int, str]) -> None:
+    """Return once the pipe is closed and none of the processes, given with when they began, is left."""
     while os.read(0, 1):
         pass
-    for pid, when in begun.items():
+    for pid, when in begun_at.items():
         # Another may have the number by now.
-        if when and _begun(pid) == when:
+        if when and begun(pid) == when:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
-def _begun(pid: int) -> str:
-    """When a process was started, in the kernel's ticks; '' where there is none."""
+def begun(pid: int) -> str:
+    """When a process began, in the kernel's ticks; '' where there is none."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -39,4 +38,4 @@ def _begun(pid: int) -> str:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main({int(pid): when for pid, _, when in (word.partition("=") for word in sys.argv[1:])})

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from itc.backends.vllm import orphans
 from itc.backends.vllm.load import Gauge, logger_of
 from itc.backends.vllm.settings import VLLMConfig
 from itc.errors import ConfigError, Unreachable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 CPU_BLOCK = 32
-_ORPHANS = Path(__file__).with_name("orphans.py")
 _ONE_AT_A_TIME = threading.Lock()
 _ERROR = re.compile(r"^(?:[\w.]*\.)?(\w*(?:Error|Exception)): (.+)$", re.MULTILINE)
 _GENERIC = ("initialization failed", "WorkerProc", "EngineDeadError")
@@ -34,7 +34,7 @@ class Guard:
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - a script of ours
-            [sys.executable, "-I", str(_ORPHANS), *map(str, pids)],
+            [sys.executable, "-I", orphans.__file__, *(f"{pid}={orphans.begun(pid)}" for pid in pids)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
