@@ -12,9 +12,8 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -22,6 +21,7 @@ from itc.cli import COMMANDS
 from itc.config import Settings, scorers_of, strategy_of
 from itc.console.arguments import read
 from itc.console.compose import compose
+from tests.console.served import inside
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -75,18 +75,11 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
         given, words = environment(shlex.split(command, comments=True))
         if words[1] in COMPOSED:
             words = [w for w in words if not w.startswith("problems=")] + [f"problems={FEW}"]
-        ended = subprocess.run(
-            [sys.executable, "-m", "itc.cli", *words[1:]],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **given},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=280,
-        )
+        with patch.dict(os.environ, given):
+            ended = inside(*words[1:], cwd=tmp_path)
         # Where an extra is not installed, a command need only say which.
-        told = ended.returncode == 2 and "pip install 'itc[" in ended.stderr
-        assert told or ended.returncode == 0, f"{command}\n{ended.stdout}{ended.stderr}"
+        told = ended.code == 2 and "pip install 'itc[" in ended.err
+        assert told or ended.code == 0, f"{command}\n{ended.out}{ended.err}"
 
 
 def filled(word: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from itc.analysis.anytime import anytime
@@ -45,6 +45,7 @@ MOMENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(MOMENTS, st.integers(2, 9))
 def test_the_end_is_the_run(curves: list[list[tuple[int, bool]]], points: int) -> None:
     made, last, spent = [], 0, 0

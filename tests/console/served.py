@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+from itc.cli import main
 from tests.backends.server import Dialect, Server
 
 T = TypeVar("T")
@@ -59,6 +61,14 @@ def itc(*words: str, cwd: Path) -> Done:
     process = start(*words, cwd=cwd)
     out, err = process.communicate(timeout=120)
     return Done(process.returncode, out, err)
+
+
+def inside(*words: str, cwd: Path) -> Done:
+    """The same in this process, where the start of one is not what is tested: that takes longer than most
+    commands."""
+    with chdir(cwd), redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = main(list(words))
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 class Toy:

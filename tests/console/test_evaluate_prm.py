@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from itc.tasks.chain_check import label_steps
+from tests.console.served import Done, inside
 from tests.data_files import data_file
 
 
-def itc(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def itc(folder: Path, *words: str) -> Done:
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "itc.cli", "evaluate-prm", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=250, cwd=folder)
+    return inside("evaluate-prm", *words, cwd=folder)
 
 
 def told(folder: Path, *words: str) -> dict[str, Any]:
     ended = itc(folder, "--json", *words)
-    assert ended.returncode == 0, ended.stderr
-    found: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.code == 0, ended.err
+    found: dict[str, Any] = ended.json
     return found
 
 
@@ -59,10 +57,10 @@ def test_drawn_solutions_are_labelled_rated_and_paid_once(tmp_path: Path) -> Non
 
 def test_the_table_says_what_was_measured(tmp_path: Path) -> None:
     ended = itc(tmp_path, *CHAIN, "strategy=sample(1)")
-    assert ended.returncode == 0, ended.stderr
-    assert "F1 (95 %)" in ended.stdout
-    assert "held out" in ended.stdout
-    assert "billed" in ended.stdout
+    assert ended.code == 0, ended.err
+    assert "F1 (95 %)" in ended.out
+    assert "held out" in ended.out
+    assert "billed" in ended.out
 
 
 PROBLEM = "Ann has 5 pens. Ann gets 3 more. How many pens does Ann have?"
@@ -90,7 +88,7 @@ def test_given_solutions_are_rated_and_those_too_long_counted_apart(tmp_path: Pa
     assert (part["solutions"], part["rated"], part["too_long"], part["with_error"]) == (4, 3, 1, 1)
     assert found["cost"]["calls"] == 2  # the same text is rated once, the long one is refused by the engine
     assert [row["lacks"] for row in rows(tmp_path, found)] == ["", "", "too long", ""]
-    shown = itc(tmp_path, "scorer=embedded", "task=processbench", path).stdout
+    shown = itc(tmp_path, "scorer=embedded", "task=processbench", path).out
     assert "1 of 4 solutions are too long" in shown
 
 
@@ -138,6 +136,6 @@ def test_what_cannot_be_evaluated_is_said_before_anything_is_spent(
     tmp_path: Path, words: list[str], message: str
 ) -> None:
     ended = itc(tmp_path, "task.problems=4", *words) if "task=gsm8k" not in words else itc(tmp_path, *words)
-    assert ended.returncode == 2, ended.stderr
-    assert message in ended.stderr
+    assert ended.code == 2, ended.err
+    assert message in ended.err
     assert not (tmp_path / "runs" / "evaluate-prm").exists()
