@@ -125,14 +125,14 @@ GUARDS = (
     # ------------------------------------------------------------------ dedup
     Bug(
         "guard: the journal is written and never asked",
-        "backends/journal.py",
+        "backends/journaled.py",
         "if (blob := await self.journal.fetch(key)) is not None:",
         "if (blob := await self.journal.fetch(key)) is not None and self.replay_only:",
         JOURNALED + "a_replay_is_the_same_draw_and_costs_nothing",
     ),
     Bug(
         "guard: identical requests at the same time are two calls",
-        "backends/journal.py",
+        "backends/journaled.py",
         "while (turn := self._turns.get(key)) is not None:",
         "while (turn := self._turns.get(key)) is not None and self.replay_only:",
         JOURNALED + "identical_requests_at_the_same_time_share_one_call",

@@ -23,7 +23,8 @@ from tempfile import TemporaryDirectory
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.coalesce import Coalesce
 from itc.backends.function import FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.keys import Key
 
 

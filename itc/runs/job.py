@@ -20,7 +20,8 @@ from itc.backends.base import WHOLE, Backend, Sampling, confidence_needs
 from itc.backends.breaker import Breaker
 from itc.backends.coalesce import Coalesce
 from itc.backends.deadline import Clock, Decisions, TimeCap
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.backends.limits import Limit
 from itc.backends.retry import Retry, RetryPolicy
 from itc.budget.cost import UNLIMITED, Budget

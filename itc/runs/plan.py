@@ -7,7 +7,8 @@ from typing import Any
 
 from itc.algebra.context import Context, Trace
 from itc.answers import Answers
-from itc.backends.journal import Journal, Journaled, NotJournalled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled, NotJournalled
 from itc.budget.account import Account, Caps
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BackendError, StrategyFailed

@@ -13,7 +13,8 @@ import orjson
 
 from itc.algebra.context import Context, Trace
 from itc.algebra.text import parse
-from itc.backends.journal import Journal, NotJournalled
+from itc.backends.journal import Journal
+from itc.backends.journaled import NotJournalled
 from itc.budget.account import Account
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError, ContextOverflow

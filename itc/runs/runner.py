@@ -15,7 +15,8 @@ from typing import Any
 from itc.answers import Answers, Grader
 from itc.backends.base import Backend, Capability
 from itc.backends.deadline import Clock
-from itc.backends.journal import KEY_BYTES, Journal, Journaled, NotJournalled
+from itc.backends.journal import KEY_BYTES, Journal
+from itc.backends.journaled import Journaled, NotJournalled
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BudgetEnded, Unreachable
 from itc.runs.crew import Crew, Report

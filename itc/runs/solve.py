@@ -12,7 +12,7 @@ from itc.algebra.context import Context, Trace
 from itc.algebra.strategy import Strategy
 from itc.algebra.trace import Anytime, Draw, Instant, first_answer
 from itc.answers import Answers, Verdict
-from itc.backends.journal import NotJournalled
+from itc.backends.journaled import NotJournalled
 from itc.budget.cost import Amount, Cost
 from itc.errors import BackendError, StrategyFailed
 from itc.keys import Key

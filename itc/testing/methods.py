@@ -12,7 +12,8 @@ from itc.algebra.context import Context, Role, Scorer, Shape, Trace
 from itc.algebra.strategy import Strategy
 from itc.backends.base import Backend
 from itc.backends.deadline import Decisions
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.budget.account import Account, Caps
 from itc.budget.cost import UNLIMITED, ZERO, Budget, Cost
 from itc.library import parse

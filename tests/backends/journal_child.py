@@ -20,7 +20,8 @@ from pathlib import Path
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.coalesce import Coalesce
 from itc.backends.function import ALL, FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.errors import JournalError
 from itc.keys import Key
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from itc.backends.base import Capability, Completion, Request, Usage, Watch
 from itc.backends.coalesce import Coalesce
 from itc.backends.function import ALL, FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.errors import BadResponse, ConfigError, Rejected
 from itc.keys import Key
 

@@ -13,7 +13,8 @@ import pytest
 from itc.backends.base import Backend, Completion, Request, Usage, Watch
 from itc.backends.coalesce import Coalesce
 from itc.backends.function import ALL, FunctionBackend
-from itc.backends.journal import Journal, Journaled, NotJournalled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled, NotJournalled
 from itc.errors import Rejected
 from tests.backends.test_journal import ROOT, Locked
 

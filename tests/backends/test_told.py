@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from itc.backends.base import Completion, Request, Usage, Watch
 from itc.backends.function import ALL, FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.errors import BadResponse, CapabilityError
 from itc.keys import Key
 from itc.testing.engine import Engine

@@ -18,7 +18,8 @@ from itc.backends.coalesce import Coalesce
 from itc.backends.deadline import Clock, TimeCap
 from itc.backends.embedded import EmbeddedBackend
 from itc.backends.function import ALL, FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.backends.limits import Limit
 from itc.backends.openai import OpenAIBackend, OpenAIConfig
 from itc.backends.retry import Retry

@@ -14,7 +14,8 @@ from itc.algebra.context import Context, Trace
 from itc.algebra.parallel import race
 from itc.algebra.strategy import Stage, Strategy
 from itc.algebra.trace import Anytime, Instant, first_answer
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.budget.cost import UNLIMITED, ZERO, Budget, Cost
 from itc.frontiers.best_first import by_score
 from itc.frontiers.by_level import by_level

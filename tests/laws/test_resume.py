@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from itc.algebra.parallel import race
 from itc.algebra.strategy import Strategy
 from itc.backends.base import Completion, Middleware, Request, Watch
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.budget.cost import UNLIMITED, ZERO, Budget
 from itc.keys import Key
 from itc.stages.draws.extend import sample, step

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 
-from itc.backends.journal import Journaled
 from itc.backends.journal_file import JournalFile
+from itc.backends.journaled import Journaled
 from tests.runs.ledger import MARK
 
 METHODS = {"commit": "add", "open": "__init__", "replay": "get_many"}

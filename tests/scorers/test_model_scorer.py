@@ -11,7 +11,8 @@ import pytest
 from itc.algebra.context import Context, Role
 from itc.backends.base import Completion, Request, Usage
 from itc.backends.function import FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.config import ScorerSettings, Settings, scorers_of
 from itc.console.arguments import read
 from itc.console.compose import compose

@@ -16,7 +16,8 @@ from itc.algebra.registry import Ref
 from itc.backends.base import Backend, Completion, Request, Sampling, Usage, Watch
 from itc.backends.embedded import EmbeddedBackend
 from itc.backends.function import FunctionBackend
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.config import strategy_of
 from itc.errors import ConfigError, StrategyFailed
 from itc.library import parse

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itc.backends.base import Completion, Request, Sampling, Usage
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.budget.cost import ZERO
 from itc.errors import ConfigError, StrategyFailed
 from itc.keys import Key
