@@ -7,7 +7,7 @@ draws up to where it stopped. `Journaled` asks it before asking the engine.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
@@ -110,10 +110,6 @@ class Journal:
     async def put_decision(self, key: bytes, blob: bytes) -> bytes:
         """Store a decision that depends on more than the draws, such as who won a race. As `put`."""
         return await self._put("decisions", key, blob)
-
-    def contains_many(self, keys: Collection[bytes]) -> set[bytes]:
-        """Those of ``keys`` under which a draw is stored."""
-        return self._reader.held("draws", keys)
 
     @property
     def draws(self) -> int:

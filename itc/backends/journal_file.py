@@ -162,18 +162,6 @@ class JournalFile:
             raise self._damaged(f"{table} refuses the row {key.hex()} and does not hold it")
         return blob
 
-    def held(self, table: Table, keys: Collection[bytes]) -> set[bytes]:
-        """Those of ``keys`` that have a row."""
-        found: set[bytes] = set()
-        for chunk in _chunks(keys, _AT_ONCE):
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT key FROM {table} WHERE key IN ({marks})"  # noqa: S608 - a literal table
-            try:
-                found.update(key for (key,) in self._open.execute(query, chunk))
-            except _FAILURES as error:
-                raise self._explained(error) from error
-        return found
-
     def count(self, table: Table) -> int:
         """Rows of ``table``."""
         try:

@@ -13,7 +13,7 @@ from itc.algebra.context import Context, Shape
 from itc.algebra.local import Local
 from itc.algebra.parallel import Union
 from itc.algebra.sequence import Pipeline
-from itc.algebra.strategy import Strategy
+from itc.algebra.strategy import Needs, Strategy
 from itc.algebra.trace import Ledger, Trace
 from itc.backends.base import Completion, Request, Watch
 from itc.budget.account import Caps
@@ -22,6 +22,12 @@ from itc.concurrency import side_by_side
 from itc.errors import ConfigError
 from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.types import Candidate, Population
+
+
+def of_its_roles(body: Strategy, *capabilities: str) -> Needs:
+    """These capabilities, of whatever roles the draws name."""
+    roles = {role for node in body.walk() for role, _ in node.own_needs().capabilities}
+    return Needs(frozenset((role, each) for role in roles for each in capabilities))
 
 
 async def shared(

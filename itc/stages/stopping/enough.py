@@ -15,7 +15,17 @@ from itc.budget.account import Account
 from itc.budget.cost import Amount, Cost
 from itc.concurrency import side_by_side, stop
 from itc.errors import BackendError, StrategyFailed
-from itc.stages.stopping.copies import Copy, Losses, affordable, copies, covered, drawing, moved, shared
+from itc.stages.stopping.copies import (
+    Copy,
+    Losses,
+    affordable,
+    copies,
+    covered,
+    drawing,
+    moved,
+    of_its_roles,
+    shared,
+)
 from itc.types import Candidate, Population
 
 
@@ -79,8 +89,7 @@ class Enough(Stage):
         """A stream, where draws may be cancelled."""
         if not self.ahead:
             return Needs()
-        roles = {role for node in self.body.walk() for role, _ in node.own_needs().capabilities}
-        return Needs(frozenset((role, "stream") for role in roles))
+        return of_its_roles(self.body, "stream")
 
     def parts(self) -> tuple[Strategy, ...]:
         """The draws."""

@@ -17,7 +17,17 @@ from itc.budget.cost import Amount, Cost
 from itc.concurrency import side_by_side, stop
 from itc.errors import BackendError, StrategyFailed
 from itc.keys import Key
-from itc.stages.stopping.copies import Copy, Losses, Watched, affordable, copies, drawing, moved, shared
+from itc.stages.stopping.copies import (
+    Copy,
+    Losses,
+    Watched,
+    affordable,
+    copies,
+    drawing,
+    moved,
+    of_its_roles,
+    shared,
+)
 from itc.types import Candidate, Population
 
 Outcome = Population | Exception | None
@@ -82,8 +92,7 @@ class FinishFirst(Stage):
 
     def own_needs(self) -> Needs:
         """Streams, of whatever role the draws name."""
-        roles = {role for node in self.body.walk() for role, _ in node.own_needs().capabilities}
-        return Needs(frozenset((role, "stream") for role in roles))
+        return of_its_roles(self.body, "stream")
 
     def parts(self) -> tuple[Strategy, ...]:
         """The draws."""

@@ -13,7 +13,7 @@ from itc.algebra.strategy import Needs, Stage, Strategy, count, number
 from itc.backends.base import Watch
 from itc.budget.cost import Cost
 from itc.stages.selection.confident import CONFIDENCE, groups, percentile, shares, told
-from itc.stages.stopping.copies import Watched, copies, drawing, shared
+from itc.stages.stopping.copies import Watched, copies, drawing, of_its_roles, shared
 from itc.stages.stopping.enough import in_rounds
 from itc.stages.stopping.stops import consensus
 from itc.types import Candidate, Population
@@ -83,8 +83,7 @@ class Online(Stage):
 
     def own_needs(self) -> Needs:
         """A stream that tells how sure the model is."""
-        roles = {role for node in self.body.walk() for role, _ in node.own_needs().capabilities}
-        return Needs(frozenset((role, each) for role in roles for each in ("stream", "confidence")))
+        return of_its_roles(self.body, "stream", "confidence")
 
     def parts(self) -> tuple[Strategy, ...]:
         """The draws."""
