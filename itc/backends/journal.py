@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from copy import copy
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread

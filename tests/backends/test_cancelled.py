@@ -12,7 +12,8 @@ from itc.backends.adaptive import AdaptiveLimit, Growth
 from itc.backends.base import Backend, Completion, Request, Watch
 from itc.backends.breaker import Breaker
 from itc.backends.coalesce import Coalesce
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.backends.limits import Limit
 from itc.backends.openai import OpenAIBackend, OpenAIConfig
 from itc.backends.retry import Retry, RetryPolicy

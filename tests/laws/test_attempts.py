@@ -19,7 +19,8 @@ from itc.backends.attempts import Attempts, divided, split
 from itc.backends.base import Backend, Completion, Request, Sampling, Usage, Watch
 from itc.backends.coalesce import Coalesce
 from itc.backends.function import ALL
-from itc.backends.journal import Journal, Journaled
+from itc.backends.journal import Journal
+from itc.backends.journaled import Journaled
 from itc.backends.limits import Limit
 from itc.backends.retry import Retry, RetryPolicy
 from itc.budget.account import Account
