@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +10,6 @@ from itc.backends.embedded.backend import MODELS
 
 OURS = "itc"
 Mode = Literal["alone", "together"]
-CHAIN_STEPS = 64
-"""Expansions of a tree search."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,6 @@ class Contestant:
     """As its driver knows it; rows of one method are compared with ours of that method."""
     mode: Mode = "together"
     """How many problems it has at a time: one, or all."""
-    n: int | None = None
-    """Other than the setting's."""
     words: tuple[str, ...] = ()
     """Of ours: what `itc run` is told besides."""
 
@@ -48,18 +43,17 @@ class Setting:
     step_tokens: int
     temperature: float
     words: tuple[str, ...]
-    """Of ours: what every `itc run` is told; URL stands for the proxy's address with the contestant's name."""
+    """Of ours: what every `itc run` is told. URL is the proxy's address with the contestant's name."""
     reward_model: str = ""
     system: str = ""
     rule: str = "gsm8k"
     template: str = "{question}"
-    notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def both(peer: str, *methods: str, n: int | None = None) -> tuple[Contestant, ...]:
+def both(peer: str, *methods: str) -> tuple[Contestant, ...]:
     """A peer's methods with all problems at a time, and with one."""
     modes: tuple[Mode, Mode] = ("together", "alone")
-    return tuple(Contestant(peer, method, mode, n) for method in methods for mode in modes)
+    return tuple(Contestant(peer, method, mode) for method in methods for mode in modes)
 
 
 def ours(method: str, strategy: str, *words: str) -> Contestant:
@@ -73,7 +67,7 @@ CHAIN = Setting(
     reward_model="prm",
     n=16,
     max_tokens=256,
-    step_tokens=CHAIN_STEPS,
+    step_tokens=64,
     temperature=1.0,
     template="Question: {question}\nAnswer:",
     words=(
@@ -87,7 +81,7 @@ CHAIN = Setting(
         "model.logprobs=false",
         "model.temperature=1.0",
         "model.max_tokens=256",
-        f"model.step_tokens={CHAIN_STEPS}",
+        "model.step_tokens=64",
         "scorer=embedded",
         "+model@scorer.model=local",
         "scorer.model.name=prm",
@@ -103,12 +97,51 @@ CHAIN = Setting(
         *both("its_hub", "beam"),
         ours("particle_filter", "particle_filter(16)"),
         *both("its_hub", "particle_filter"),
-        ours("ab_mcts", "search(step() >> score(prm, last), thompson(by=prm), 64) >> top(1, prm)"),
-        *both("treequest", "ab_mcts", n=64),
-        ours("mcts", "mcts(16, 4)"),
-        *both("treequest", "mcts", n=64),
     ),
 )
 
-SETTINGS = {"chain": CHAIN}
+ASKED = "{question}\nWork it out in one short line and end with the number."
+P_TRUE = ("scorer=p_true",)
+GRADE = ("scorer=grade", "+roles.judge=policy")
+
+SMOLLM2 = Setting(
+    title="AddSub: SmolLM2-135M-Instruct behind vLLM, chat",
+    model="smollm2",
+    system="You solve word problems.",
+    n=16,
+    max_tokens=96,
+    step_tokens=96,
+    temperature=1.0,
+    template=ASKED,
+    words=(
+        "task=jsonl",
+        "task.rule=gsm8k",
+        f'task.template="{ASKED}"',
+        'task.system="You solve word problems."',
+        "model=local",
+        "model.name=smollm2",
+        "model.base_url=URL/v1",
+        "model.api=chat",
+        "model.logprobs=false",
+        "model.temperature=1.0",
+        "model.max_tokens=96",
+    ),
+    contestants=(
+        ours("self_consistency", "self_consistency(16)"),
+        *both("its_hub", "self_consistency"),
+        *both("optillm", "self_consistency"),
+        ours("best_of_n", "best_of_n(16, by=grade, agg=null)", *GRADE),
+        ours("best_of_n by p_true", "best_of_n(16, by=p_true, agg=null)", *P_TRUE),
+        *both("optillm", "best_of_n"),
+        ours("mixture_of_agents", "mixture_of_agents(2)"),
+        *both("optillm", "mixture_of_agents"),
+        ours("ab_mcts", "ab_mcts(16, by=p_true, agg=null)", *P_TRUE),
+        *both("treequest", "ab_mcts"),
+        ours("mcts", "mctsr(16, by=p_true, agg=null)", *P_TRUE),
+        *both("treequest", "mcts"),
+        *both("optillm", "mcts"),
+    ),
+)
+
+SETTINGS = {"chain": CHAIN, "smollm2": SMOLLM2}
 DRIVERS = Path(__file__).parent / "drivers"

@@ -34,7 +34,15 @@ PEERS = (
         "optillm",
         "optillm==0.4.0",
         (
-            *("openai>=2", "numpy", "networkx", "flask", "cerebras_cloud_sdk", "z3-solver<=4.15.4.0", "sympy"),
+            *(
+                "openai>=2",
+                "numpy",
+                "networkx",
+                "flask",
+                "cerebras_cloud_sdk",
+                "z3-solver<=4.15.4.0",
+                "sympy",
+            ),
             *("pyyaml", "aiohttp", "requests", "math-verify"),
         ),
         alone=True,

@@ -3,9 +3,9 @@
     python evals/peers/proxy.py http://127.0.0.1:8000        # prints its own address
     curl ADDRESS/-/books                                     # what was counted so far, as JSON
 
-A contestant uses ``ADDRESS/NAME/v1`` as its base URL, NAME being anything it likes; ``ADDRESS/NAME/pooling``
-is the same server's ``/pooling``. Tokens are read off the ``usage`` of the replies, whole or streamed, so they
-are the server's own counts, and nothing that a contestant says of itself counts. GETs pass uncounted.
+A contestant uses ``ADDRESS/NAME/v1`` as its base URL, NAME being anything it likes; a reward model of the
+same server is at ``ADDRESS/NAME/pooling``. Tokens are read off the ``usage`` of replies, whole or streamed:
+they are the server's own counts, and nothing that a contestant says of itself counts. GETs pass uncounted.
 """
 
 from __future__ import annotations

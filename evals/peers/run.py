@@ -15,12 +15,15 @@ import asyncio
 import os
 import platform
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +39,26 @@ from itc.tasks import Example
 from itc.tasks import load as load_task
 
 HERE = Path(__file__).parent
+ADDSUB = HERE.parents[2] / "shared" / "data" / "bench" / "addsub.json"
 TURN_SECONDS = 1800
+VLLM = (
+    *("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "2048", "--max-num-seqs", "64"),
+    *("--block-size", "32", "--enable-prefix-caching", "--enable-prompt-tokens-details"),
+)
+VLLM_ENV = {
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "0-1",
+    "VLLM_SERVER_DEV_MODE": "1",  # has /reset_prefix_cache
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 def ask(url: str, post: bool = False) -> Any:
     """The JSON there."""
-    with urllib.request.urlopen(urllib.request.Request(url, b"" if post else None)) as reply:  # noqa: S310
+    with urllib.request.urlopen(urllib.request.Request(url, b"" if post else None)) as reply:
         body = reply.read()
     return orjson.loads(body) if body else None
 
@@ -60,13 +77,44 @@ def started(command: Sequence[str], **env: str) -> Iterator[str]:
             process.terminate()
 
 
-def problems_of(name: str, count: int, path: str | None) -> list[Example]:
-    """The questions, and one more to warm up with."""
+@contextmanager
+def vllm(python: str, weights: str, name: str) -> Iterator[str]:
+    """vLLM's server on the CPU, once it is healthy."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", weights, "--port", str(port)]
+    command += ["--served-model-name", name, "--host", "127.0.0.1", *VLLM]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **VLLM_ENV}) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while True:
+                time.sleep(1)
+                if process.poll() is not None:
+                    raise SystemExit("vLLM ended at once")
+                with suppress(OSError):
+                    urllib.request.urlopen(f"{address}/health").close()
+                    break
+            yield address
+        finally:
+            process.terminate()
+
+
+def problems_of(name: str, count: int, path: Path, folder: Path) -> list[Example]:
+    """The questions with their gold answers, and one more to warm up with."""
     if name == "chain":
         return list(load_task("chain", problems=count + 1, split="dev").examples)
-    if path is None:
-        raise SystemExit(f"{name}: name the file of questions with --problems-file")
-    return list(load_task("jsonl", path=path, rule="gsm8k").examples[: count + 1])
+    rows = [
+        {
+            "id": f"addsub/{row['iIndex']}",
+            "question": row["sQuestion"].strip(),
+            "answer": row["lSolutions"][0],
+        }
+        for row in orjson.loads(path.read_bytes())
+    ]
+    whole = folder / "addsub.jsonl"
+    whole.write_bytes(b"\n".join(map(orjson.dumps, rows[: count + 1])))
+    return list(load_task("jsonl", path=str(whole), rule="gsm8k").examples)
 
 
 @dataclass
@@ -108,7 +156,7 @@ class Arena:
             "problems": self.folder / "problems.jsonl",
             "answers": answers,
             "system": s.system,
-            "n": one.n or s.n,
+            "n": s.n,
             "temperature": s.temperature,
             "max-tokens": s.max_tokens,
             "step-tokens": s.step_tokens,
@@ -124,14 +172,21 @@ class Arena:
         took = orjson.loads(done.stdout.splitlines()[-1])
         roles = ask(f"{self.proxy}/-/books")[name]["roles"]
         books = [roles.get(role) or vars(Book()) for role in (DRAWS, RATINGS)]
-        right = asyncio.run(self.graded(answers))
+        texts = {line["id"]: line["text"] for line in map(orjson.loads, answers.read_bytes().splitlines())}
+        right = asyncio.run(self.graded(texts))
         return Turn(
-            one.peer, one.method, one.mode, right, len(self.examples) - 1, took["seconds"], took["cpu"], *books
+            one.peer,
+            one.method,
+            one.mode,
+            right,
+            len(self.examples) - 1,
+            took["seconds"],
+            took["cpu"],
+            *books,
         )
 
-    async def graded(self, answers: Path) -> int:
+    async def graded(self, texts: Mapping[str, str]) -> int:
         """How many are right."""
-        texts = {line["id"]: line["text"] for line in map(orjson.loads, answers.read_bytes().splitlines())}
         right = 0
         async with Answers.named(self.setting.rule) as rule:
             for e in self.examples[:-1]:
@@ -151,10 +206,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("setting", choices=SETTINGS)
     options.add_argument("--problems", type=int, default=100)
-    options.add_argument("--problems-file", help="smollm2: questions and answers, as task=jsonl reads them")
+    options.add_argument("--addsub", type=Path, default=ADDSUB, help="smollm2: the file of AddSub")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", default="", help="a regular expression of PEER.METHOD.MODE")
     options.add_argument("--envs", type=Path, default=FOLDER, help="where install.py put the peers")
+    options.add_argument("--weights", default="", help="smollm2: the checkpoint's folder")
+    options.add_argument("--vllm", default=sys.executable, help="the Python that has vLLM")
     options.add_argument("--server", help="address of a server that runs already, without /v1")
     options.add_argument("--out", type=Path, default=HERE / "results")
     asked = options.parse_args()
@@ -163,18 +220,26 @@ def main() -> None:
     order = {(c.method, c.peer, c.mode): i for i, c in enumerate(known)}
     chosen = [c for c in known if re.search(asked.only, c.name)]
     turns: list[Turn] = []
+    # So that what was started ends with this process.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        own = [sys.executable, str(HERE / "server.py")]
-        server = asked.server or stack.enter_context(started(own))
+        if asked.server:
+            server = asked.server
+        elif asked.weights:
+            server = stack.enter_context(vllm(asked.vllm, asked.weights, setting.model))
+        else:
+            server = stack.enter_context(started([sys.executable, str(HERE / "server.py")]))
         proxy = stack.enter_context(started([sys.executable, str(HERE / "proxy.py"), server]))
-        examples = problems_of(asked.setting, asked.problems, asked.problems_file)
+        examples = problems_of(asked.setting, asked.problems, asked.addsub, folder)
         arena = Arena(setting, examples, proxy, server, asked.envs, folder)
         arena.prepare()
         for number in range(asked.rounds):
             for one in rotated(chosen, number, asked.rounds):
                 turns.append(turn := arena.turn(one, number))
-                print(f"{number} {one.name:40} {turn.seconds:7.1f} s  {turn.right}/{turn.problems}", flush=True)
+                print(
+                    f"{number} {one.name:40} {turn.seconds:7.1f} s  {turn.right}/{turn.problems}", flush=True
+                )
             turns.sort(key=lambda t: order[t.method, t.peer, t.mode])
             write(asked.out / asked.setting, setting, turns, number + 1)
 

@@ -2,9 +2,9 @@
 
     python evals/peers/server.py        # prints its address
 
-``/v1/completions`` and ``/v1/chat/completions`` draw (model ``policy``), ``/pooling`` rates (model ``prm``), in
-the shapes that vLLM has. What waits is batched by the engine as it is for ``model=embedded``. The policy has
-no chat format: a chat is the text of its messages joined, so that a last message of the assistant is
+``/v1/completions`` and ``/v1/chat/completions`` draw (model ``policy``), ``/pooling`` rates (model ``prm``),
+in the shapes that vLLM has. What waits is batched by the engine as it is for ``model=embedded``. The policy
+has no chat format: a chat is the text of its messages joined, so that a last message of the assistant is
 continued. ``/reset_prefix_cache`` forgets every prefix, so that contestants do not warm each other's prompts.
 """
 
@@ -112,7 +112,9 @@ class Server:
         given, each = asked["input"], asked.get("task") == "token_classify"
         text = given if isinstance(given, str) else "".join(self._pieces[i] for i in given)
         if not text.endswith(LINE):
-            raise ValueError("expected an input that ends with a newline: there this model was trained to rate")
+            raise ValueError(
+                "expected an input that ends with a newline: there this model was trained to rate"
+            )
         steps = tuple(self._pieces[i] for i in given) if each else (text,)
         rated = await self.prm.generate(Request("", Key("rating"), max_tokens=0, score_steps=steps))
         if each and rated.usage.prompt_tokens != len(given):
@@ -130,7 +132,7 @@ def outputs(score: float, activated: bool) -> list[float]:
 
 
 def shortest(stops: str | list[str] | None) -> str:
-    """The stop that is met first wherever any is met, '' for none. ValueError where it depends on the text."""
+    """The stop that is met first wherever any is met; '' for none. ValueError where the text decides."""
     given = [stops] if isinstance(stops, str) else list(stops or [])
     if not given:
         return ""

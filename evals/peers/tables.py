@@ -10,8 +10,8 @@ from typing import Any
 from contestants import OURS
 
 HEAD = (
-    "method | who | problems at a time | right % | draw calls | rating calls | prompt tokens | of them cached "
-    "| drawn tokens | calls × ours | tokens × ours | seconds | × ours | drawn tokens/s | client CPU s | peak"
+    "method | who | problems at a time | right % | draw calls | rating calls | prompt tokens | of them cached"
+    " | drawn tokens | calls × ours | tokens × ours | seconds | × ours | drawn tokens/s | client CPU s | peak"
 )
 
 

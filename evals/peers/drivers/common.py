@@ -23,11 +23,15 @@ def options(methods: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("method", choices=methods)
     parser.add_argument("--mode", choices=["alone", "together"], default="together")
-    parser.add_argument("--url", required=True, help="the proxy's address with the contestant's name, without /v1")
+    parser.add_argument(
+        "--url", required=True, help="the proxy's address with the contestant's name, without /v1"
+    )
     parser.add_argument("--warm-up", required=True, help="the same with another name")
     parser.add_argument("--model", required=True)
     parser.add_argument("--reward-model", default="")
-    parser.add_argument("--problems", required=True, help="JSONL: id, prompt, question; the first one warms up")
+    parser.add_argument(
+        "--problems", required=True, help="JSONL: id, prompt, question; the first one warms up"
+    )
     parser.add_argument("--answers", required=True, help="JSONL to write: id, text")
     parser.add_argument("--system", default="")
     parser.add_argument("--n", type=int, default=16)
@@ -53,5 +57,5 @@ def drive(asked: argparse.Namespace, solve: Solver) -> None:
     took: dict[str, Any] = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     with Path(asked.answers).open("w", encoding="utf-8") as out:
         for problem, text in zip(problems, texts, strict=True):
-            out.write(json.dumps({"id": problem["id"], "text": text}) + "\n")
+            print(json.dumps({"id": problem["id"], "text": text}), file=out)
     sys.stdout.write(json.dumps(took) + "\n")

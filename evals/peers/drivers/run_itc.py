@@ -31,7 +31,9 @@ def main() -> None:
         Path(path).write_text("".join(json.dumps(p) + "\n" for p in problems), "utf-8")
         with tempfile.TemporaryDirectory() as folder:
             given = [w.replace("URL", url) for w in words]
-            composed = compose(read([*given, f"task.path={path}", f"workspace={folder}", f"seed={asked.seed}"]))
+            composed = compose(
+                read([*given, f"task.path={path}", f"workspace={folder}", f"seed={asked.seed}"])
+            )
             if composed[0].error is not None:
                 raise composed[0].error
             result = blocking(execute(Settings.read(composed[0].config).job(composed[0].yaml)))
