@@ -2,7 +2,7 @@
 
     python evals/peers/overhead.py [--calls 1024] [--rounds 5]
 
-A bare aiohttp loop with 64 calls in flight, one draw each, which is the most calls that a token can have. Each
+A bare aiohttp loop with 64 calls in flight, one draw each: no contestant makes more calls a token. Each
 pair of turns gives a ratio of times, and the median is printed.
 """
 
