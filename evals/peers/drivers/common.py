@@ -1,7 +1,8 @@
 """What every driver does alike: read problems, solve them one at a time or together, write answers and time.
 
 Standard library only, for it runs in each peer's own environment. Time is that of solving all problems, after
-imports and after one problem more was solved, whose calls are booked under another name.
+imports and settings were read, and after one problem more was solved, whose calls are booked under another
+name.
 """
 
 from __future__ import annotations
@@ -43,17 +44,18 @@ def options(methods: list[str]) -> argparse.Namespace:
 
 
 Problem = dict[str, str]
-Solver = Callable[[str, list[Problem]], list[str]]
-"""(address, problems) to the text of the answer to each."""
+Solver = Callable[[str, list[Problem]], Callable[[], list[str]]]
+"""(address, problems) to what solves them, when it is called: the text of the answer to each."""
 
 
-def drive(asked: argparse.Namespace, solve: Solver) -> None:
+def drive(asked: argparse.Namespace, prepared: Solver) -> None:
     """Warm up, solve, write the answers; print seconds, and seconds of this process's processor time."""
     lines = Path(asked.problems).read_text("utf-8").splitlines()
     first, *problems = [json.loads(line) for line in lines]
-    solve(asked.warm_up, [first])
+    prepared(asked.warm_up, [first])()
+    solve = prepared(asked.url, problems)
     wall, cpu = time.perf_counter(), time.process_time()
-    texts = solve(asked.url, problems)
+    texts = solve()
     took: dict[str, Any] = {"seconds": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     with Path(asked.answers).open("w", encoding="utf-8") as out:
         for problem, text in zip(problems, texts, strict=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from common import Problem, drive, options
@@ -25,21 +26,27 @@ def main() -> None:
     words = sys.argv[at + 1 :]
     del sys.argv[at:]
     asked = options([sys.argv[1]])
-    path = f"{asked.answers}.problems.jsonl"
+    path = f"{asked.answers}.problems"
 
-    def solve(url: str, problems: list[Problem]) -> list[str]:
-        Path(path).write_text("".join(json.dumps(p) + "\n" for p in problems), "utf-8")
-        with tempfile.TemporaryDirectory() as folder:
-            given = [w.replace("URL", url) for w in words]
-            composed = compose(
-                read([*given, f"task.path={path}", f"workspace={folder}", f"seed={asked.seed}"])
-            )
-            if composed[0].error is not None:
-                raise composed[0].error
-            result = blocking(execute(Settings.read(composed[0].config).job(composed[0].yaml)))
-            return [solved.text for solved in result.answers]
+    def prepared(url: str, problems: list[Problem]) -> Callable[[], list[str]]:
+        own = f"{path}.{len(problems)}.jsonl"
+        Path(own).write_text("".join(json.dumps(p) + "\n" for p in problems), "utf-8")
+        folder = tempfile.TemporaryDirectory()
+        given = [w.replace("URL", url) for w in words]
+        given += [f"task.path={own}", f"workspace={folder.name}", f"seed={asked.seed}"]
+        (composed,) = compose(read(given))
+        if composed.error is not None:
+            raise composed.error
+        settings = Settings.read(composed.config)
 
-    drive(asked, solve)
+        def solve() -> list[str]:
+            with folder:
+                result = blocking(execute(settings.job(composed.yaml)))
+                return [solved.text for solved in result.answers]
+
+        return solve
+
+    drive(asked, prepared)
 
 
 if __name__ == "__main__":

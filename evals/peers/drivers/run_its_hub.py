@@ -121,7 +121,7 @@ def main() -> None:
             await endpoint.close()
         return [str(message["content"]) for message in found]
 
-    drive(asked, lambda url, problems: asyncio.run(solved(url, problems)))
+    drive(asked, lambda url, problems: lambda: asyncio.run(solved(url, problems)))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main() -> None:
         with ThreadPoolExecutor(THREADS if asked.mode == "together" else 1) as pool:
             return list(pool.map(lambda p: one(p["prompt"], client), problems))
 
-    drive(asked, solve)
+    drive(asked, lambda url, problems: lambda: solve(url, problems))
 
 
 if __name__ == "__main__":
