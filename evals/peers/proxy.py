@@ -117,6 +117,8 @@ class Proxy:
         try:
             reply = await self._relay(request, path, body, book)
             failed = reply.status != 200
+        except aiohttp.ClientError as error:
+            raise web.HTTPBadGateway(text=f"{self.upstream}: {error}") from None
         finally:
             book.failed += failed
             book.in_flight -= 1

@@ -44,6 +44,8 @@ TURN_SECONDS = 1800
 VLLM = (
     *("--dtype", "bfloat16", "--enforce-eager", "--max-model-len", "2048", "--max-num-seqs", "64"),
     *("--block-size", "32", "--enable-prefix-caching", "--enable-prompt-tokens-details"),
+    # On the CPU a prompt that is read in parts ends vLLM 0.32, if its request has a seed.
+    *("--max-num-batched-tokens", "32768"),
 )
 VLLM_ENV = {
     "HF_HUB_OFFLINE": "1",
@@ -85,7 +87,7 @@ def vllm(python: str, weights: str, name: str) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", weights, "--port", str(port)]
     command += ["--served-model-name", name, "--host", "127.0.0.1", *VLLM]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **VLLM_ENV}) as process:
+    with subprocess.Popen(command, stdout=sys.stderr, env={**os.environ, **VLLM_ENV}) as process:
         try:
             address = f"http://127.0.0.1:{port}"
             while True:
