@@ -100,12 +100,21 @@ CHAIN = Setting(
     ),
 )
 
-ASKED = "{question}\nWork it out in one short line and end with the number."
+ASKED = """Answer the last question as the others are answered.
+
+Q: Tom has 5 pens. He buys 7 more pens. How many pens does he have now?
+A: 5 + 7 = 12. The answer is 12.
+
+Q: There were 30 birds on a tree. 12 birds flew away. How many birds are left?
+A: 30 - 12 = 18. The answer is 18.
+
+Q: {question}
+A:"""
 P_TRUE = ("scorer=p_true",)
 GRADE = ("scorer=grade", "+roles.judge=policy")
 
 SMOLLM2 = Setting(
-    title="AddSub: SmolLM2-135M-Instruct behind vLLM, chat",
+    title="AddSub: SmolLM2-135M-Instruct behind vLLM on the CPU, chat with two worked examples",
     model="smollm2",
     system="You solve word problems.",
     n=16,
@@ -137,7 +146,7 @@ SMOLLM2 = Setting(
         *both("optillm", "mixture_of_agents"),
         ours("ab_mcts", "ab_mcts(16, by=p_true, agg=None)", *P_TRUE),
         *both("treequest", "ab_mcts"),
-        ours("mcts", "mctsr(16, by=p_true, agg=None)", *P_TRUE),
+        ours("mcts", "mctsr(7, by=p_true, agg=None)", *P_TRUE),
         *both("treequest", "mcts"),
         *both("optillm", "mcts"),
     ),
