@@ -221,6 +221,6 @@ GUARDS = (
         "runs/admission.py",
         "        if not self._left().covers(cost):\n            return False\n        self._aside",
         "        self._aside",
-        ATTEMPTS + "a_run_pays_for_failed_attempts_from_what_is_set_aside_for_nobody",
+        ATTEMPTS + "a_problem_borrows_nothing_that_is_set_aside_for_another",
     ),
 )

@@ -80,7 +80,7 @@ def test_a_result_with_everything_that_went_wrong(capsys: pytest.CaptureFixture[
     told = shown(capsys, **wrong, cost=cost, unknown={"tokens": 1234, "usd": 0.5})
     for line in ("truncated", "failed", "without failed", "cut", "retried", "3.2e+12", "$0.0375", "2 calls"):
         assert line in told
-    assert "1,234 tokens, $0.50 beside" in told
+    assert "1,234 tokens, $0.5 beside" in told
 
 
 def test_one_candidate_has_no_oracle_and_no_gold_no_accuracy(capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,3 +206,15 @@ def test_a_share_of_an_account_bears_what_its_lender_has_and_no_more() -> None:
     half = Account(Budget(tokens=100)).split(2)[0]
     assert half.reserve(Cost(1, 50))
     assert not half.bear(Cost(0, 1))
+
+
+def test_a_problem_borrows_nothing_that_is_set_aside_for_another() -> None:
+    async def main() -> None:
+        admission = Admission(Account(Budget(tokens=100)))
+        one, other = [await admission.admit(i, Cost(1, 40), Account().cap) for i in range(2)]
+        assert one.reserve(Cost(1, 40))
+        assert one.bear(Cost(0, 20))
+        assert not one.bear(Cost(0, 1))
+        assert other.reserve(Cost(1, 40))
+
+    asyncio.run(main())
