@@ -15,7 +15,8 @@ OWNER = f"""
 import os, signal, subprocess, sys
 sys.path.insert(0, {str(ROOT)!r})
 from itc.backends.vllm.start import Guard
-held, free = (subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(2))
+quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+held, free = (subprocess.Popen(["sleep", "600"], **quiet) for _ in range(2))
 guard = Guard([held.pid])
 print(held.pid, free.pid, flush=True)
 if sys.argv[1] == "killed":
