@@ -44,17 +44,21 @@ class Needs(Strict):
     """Files under the data folder."""
     weights: list[str] = Field(default_factory=list)
     """Names on the Hugging Face hub, of models that were downloaded before."""
+    checkpoints: list[str] = Field(default_factory=list)
+    """Folders of small weights, under that of ``weights=DIR``."""
     modules: list[str] = Field(default_factory=list)
     """Python packages, by the names they are imported by."""
     gpu: str = ""
     """The accelerator, in words; empty for none."""
 
-    def missing(self, data: Path | None) -> list[str]:
-        """What is not here, in words."""
+    def missing(self, data: Path | None, weights: Path | None = None) -> list[str]:
+        """What is not here, in words. ``weights``: the folder of small weights."""
         gone = [f"{name} under data=" for name in self.data if data is None or not (data / name).exists()]
         if self.gpu and not any(map(shutil.which, ("nvidia-smi", "rocm-smi"))):
             gone.append(self.gpu)
         gone += [f"Python's {name}" for name in self.modules if importlib.util.find_spec(name) is None]
+        here = [name for name in self.checkpoints if weights and (weights / name / "config.json").is_file()]
+        gone += [f"{name} under weights=" for name in self.checkpoints if name not in here]
         return gone + [f"the weights {name}" for name in self.weights if not _downloaded(name)]
 
 

@@ -89,18 +89,26 @@ def read_reduction(path: Path | None = None) -> Reduction:
         raise ConfigError(f"{path}: {explain(error, Reduction)}") from None
 
 
-def weights_folder(given: str = "") -> Path:
-    """The folder of small weights: as given, else ITC_WEIGHTS. ConfigError where none is named or there."""
+def named_weights(given: str = "") -> Path | None:
+    """The folder of small weights: as given, else ITC_WEIGHTS; None where neither names one. ConfigError where
+    it is not there."""
     for source, named in (("weights", given), ("ITC_WEIGHTS", os.environ.get("ITC_WEIGHTS", ""))):
         if named:
             folder = Path(named).expanduser()
             if not folder.is_dir():
                 raise ConfigError(f"{source}={named}: no such folder. Make it with: {MAKE}")
             return folder.resolve()
-    raise ConfigError(
-        "--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it with: "
-        f"{MAKE}"
-    )
+    return None
+
+
+def weights_folder(given: str = "") -> Path:
+    """The same. ConfigError where none is named."""
+    if (folder := named_weights(given)) is None:
+        raise ConfigError(
+            "--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it with: "
+            f"{MAKE}"
+        )
+    return folder
 
 
 def check_weights(folder: Path, names: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from itc.console.interrupts import Interruptible
 from itc.console.recipe import chosen, recipes, recipes_folder
@@ -41,8 +42,10 @@ def reproduce(words: list[str]) -> int:
         from itc.console.reduced import try_out
 
         return try_out(picked, place, settings["weights"], as_json=options.json, write=options.write)
+    from itc.console.reduction import named_weights
     from itc.console.reproduced import emitted, summed_up, told, written
 
+    place = replace(place, weights=named_weights(settings["weights"]))
     outcomes = []
     with Interruptible().installed() as signals:
         for name, recipe in picked.items():

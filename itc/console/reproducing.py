@@ -86,7 +86,7 @@ class Place:
     data: Path | None
     workspace: str
     weights: Path | None = None
-    """The folder of small weights, for recipes at reduced size."""
+    """The folder of small weights."""
 
     @staticmethod
     def at(data: str, workspace: str) -> Place:
@@ -115,7 +115,7 @@ def reproduce(
 ) -> Outcome:
     """Run what can be run, and compare. ItcError only for recipes that do not compose. With ``share``, jobs
     use the same engine where they can, which is quicker and shows in their cached tokens."""
-    if missing := recipe.needs.missing(place.data):
+    if missing := recipe.needs.missing(place.data, place.weights):
         return Outcome(name, recipe, missing=tuple(missing), worst_case=worst_case(recipe, place))
     runs, started = _Runs(), time.monotonic()
     composed = place.composed(recipe)

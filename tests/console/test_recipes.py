@@ -18,7 +18,7 @@ import itc
 from itc.backends.template import load_template
 from itc.config import Settings, scorers_of, strategy_of
 from itc.console.measured import check_read, measured, percent
-from itc.console.recipe import Figure, chosen, data_folder, placed, recipe_of, recipes, recipes_folder
+from itc.console.recipe import Figure, Needs, chosen, data_folder, placed, recipe_of, recipes, recipes_folder
 from itc.console.reproduced import bound
 from itc.console.reproducing import Place
 from itc.errors import ConfigError
@@ -64,6 +64,14 @@ def test_every_recipe_composes(name: str) -> None:
         assert path is None or path.removeprefix("/a folder/of 'data'/") in recipe.needs.data
 
 
+def test_small_weights_are_looked_for_in_their_folder(tmp_path: Path) -> None:
+    needs = Needs(checkpoints=["one", "two"])
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "config.json").write_text("{}")
+    assert needs.missing(None) == ["one under weights=", "two under weights="]
+    assert needs.missing(None, tmp_path) == ["one under weights="]
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_is_told(name: str) -> None:
     """The command on top, each figure with the paper's and the tolerance, and a row in the table of all."""
@@ -75,7 +83,7 @@ def test_every_recipe_is_told(name: str) -> None:
     assert recipe.paper.link in page
     for figure in recipe.figures:
         assert f"| {figure.name} | {bound(figure)} |" in page
-    for needed in (*recipe.needs.data, *recipe.needs.weights):
+    for needed in (*recipe.needs.data, *recipe.needs.weights, *recipe.needs.checkpoints):
         assert f"`{needed}`" in page
     table = (folder / "README.md").read_text()
     assert f"| [{name}]({name}/README.md) | {recipe.kind} |" in table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
@@ -22,6 +22,21 @@ from itc.stages.draws.splitters import NEEDS, At, Splitting, checked, split
 from itc.types import Candidate, Kind, Population, Step
 
 
+def alike(requests: Sequence[Request], n: int) -> list[Request]:
+    """The requests, those that ask the same in one group: particles that stand at one text may share a call.
+
+    ``n``: draws of a candidate. The first candidate of a text keeps its group and indices; keys stay.
+    """
+    groups: dict[Hashable, dict[Key, int]] = {}
+    made = []
+    for r in requests:
+        assert r.group is not None
+        ranks = groups.setdefault((r.prompt, r.prefix, r.prefix_ids, r.max_tokens, r.stop), {})
+        rank = ranks.setdefault(r.group, len(ranks))
+        made.append(replace(r, group=next(iter(ranks)), index=rank * n + r.index) if rank else r)
+    return made
+
+
 @dataclass(frozen=True)
 class Extend(Stage, Local):
     """n draws from every unfinished candidate; finished ones pass through.
@@ -29,7 +44,8 @@ class Extend(Stage, Local):
     A step of another kind than the solution finishes no candidate, and draws from none whose last step is of
     that kind and ended by itself, or whose steps of that kind have used up ``max_tokens``.
 
-    Draw i of a candidate is keyed by the candidate and i alone: the first four of 256 are the four of 4.
+    Draw i of a candidate is keyed by the candidate and i alone: the first four of 256 are the four of 4. An
+    engine that makes several draws in one call may make those of equal candidates together.
     A candidate whose draws are all refused stays as it is.
     """
 
@@ -53,7 +69,7 @@ class Extend(Stage, Local):
         sampling = self.sampling(ctx)
         live = [c for c in pop if self._draws_from(c, sampling)]
         jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]
-        requests = [self.request(c, k, i, sampling, ctx) for c, k, i in jobs]
+        requests = alike([self.request(c, k, i, sampling, ctx) for c, k, i in jobs], self.n)
         watch = partial(Splitting, self.at) if isinstance(self.at, Ref) else None
         drawn = await ctx.generate(requests, self.role, watch)
         children: dict[Key, list[Candidate]] = {c.key: [] for c in live}
