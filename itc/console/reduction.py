@@ -90,8 +90,8 @@ def read_reduction(path: Path | None = None) -> Reduction:
 
 
 def named_weights(given: str = "") -> Path | None:
-    """The folder of small weights: as given, else ITC_WEIGHTS; None where neither names one. ConfigError where
-    it is not there."""
+    """The folder of small weights: as given, else ITC_WEIGHTS; None where neither names one. ConfigError
+    where it is not there."""
     for source, named in (("weights", given), ("ITC_WEIGHTS", os.environ.get("ITC_WEIGHTS", ""))):
         if named:
             folder = Path(named).expanduser()
@@ -105,8 +105,8 @@ def weights_folder(given: str = "") -> Path:
     """The same. ConfigError where none is named."""
     if (folder := named_weights(given)) is None:
         raise ConfigError(
-            "--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it with: "
-            f"{MAKE}"
+            "--reduced needs the folder of small weights: expected weights=DIR, or ITC_WEIGHTS. Make it "
+            f"with: {MAKE}"
         )
     return folder
 
