@@ -69,7 +69,7 @@ def test_a_recipe_runs_whole_and_once(weights: Path, tmp_path: Path) -> None:
     found = recipe(weights, tmp_path)
     assert found["error"] == ""
     assert [f["read"] for f in found["figures"]] == [
-        "pass@1",
+        "accuracy",
         "best-of-8 prm",
         "weighted maj@8 prm",
         "accuracy",
