@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import aiohttp
 import orjson
 from aiohttp import web
+from serving import serve
 
 DRAWS, RATINGS = "policy", "reward model"
 _DROPPED = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -147,19 +147,9 @@ class Proxy:
             return out
 
 
-async def serve(upstream: str, port: int) -> None:
-    """Forward until killed; the address is the first line of output."""
-    runner = web.AppRunner(Proxy(upstream.rstrip("/")).app(), access_log=None, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
-    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("upstream", help="address of the server, without /v1")
     options.add_argument("--port", type=int, default=0)
     asked = options.parse_args()
-    asyncio.run(serve(asked.upstream, asked.port))
+    asyncio.run(serve(Proxy(asked.upstream.rstrip("/")).app(), asked.port))

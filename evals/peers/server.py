@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
-import sys
 from itertools import count
 from typing import Any
 
 import orjson
 from aiohttp import web
+from serving import serve
 
 from itc.backends.base import Completion, Request
 from itc.backends.embedded import EmbeddedBackend
@@ -185,17 +185,7 @@ async def refusing(request: web.Request, handler: Any) -> web.StreamResponse:
     return reply
 
 
-async def serve(port: int) -> None:
-    """Answer until killed; the address is the first line of output."""
-    runner = web.AppRunner(Server().app(), access_log=None, handler_cancellation=True)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port, backlog=4096).start()
-    sys.stdout.write(f"http://127.0.0.1:{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--port", type=int, default=0)
-    asyncio.run(serve(options.parse_args().port))
+    asyncio.run(serve(Server().app(), options.parse_args().port))

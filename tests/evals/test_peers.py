@@ -25,7 +25,7 @@ from itc.testing.fault_server import FaultServer
 from itc.testing.faults import Fault
 
 PEERS = Path(__file__).parents[2] / "evals" / "peers"
-NAMES = ("proxy", "server", "contestants", "tables", "install")
+NAMES = ("serving", "proxy", "server", "contestants", "tables", "install")
 
 
 @pytest.fixture(scope="module")

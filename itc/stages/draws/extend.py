@@ -69,7 +69,9 @@ class Extend(Stage, Local):
         sampling = self.sampling(ctx)
         live = [c for c in pop if self._draws_from(c, sampling)]
         jobs = [(c, c.key.fold("draw", i), i) for c in live for i in indices]
-        requests = alike([self.request(c, k, i, sampling, ctx) for c, k, i in jobs], self.n)
+        requests = [self.request(c, k, i, sampling, ctx) for c, k, i in jobs]
+        if len(live) > 1:
+            requests = alike(requests, self.n)
         watch = partial(Splitting, self.at) if isinstance(self.at, Ref) else None
         drawn = await ctx.generate(requests, self.role, watch)
         children: dict[Key, list[Candidate]] = {c.key: [] for c in live}

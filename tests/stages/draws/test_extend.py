@@ -8,18 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from itc.algebra.context import Context, Role
+from itc.algebra.sequence import identity
 from itc.algebra.strategy import Strategy
 from itc.backends.base import Completion, Request, Sampling, Usage
 from itc.backends.function import FunctionBackend
 from itc.errors import ConfigError
 from itc.stages.draws.extend import annotate, rewrite, sample, step
-from itc.types import Finish, Population, Step
+from itc.types import Candidate, Finish, Population, Step
 from tests.laws.engine import Digits
 from tests.laws.trees import PROBLEM, Memory, law_improve, law_merge, run
 
 
 def draw(
-    strategy: Strategy, reply: Callable[[Request], Completion], sampling: Sampling | None = None
+    strategy: Strategy,
+    reply: Callable[[Request], Completion],
+    sampling: Sampling | None = None,
+    pop: tuple[Candidate, ...] = (),
 ) -> tuple[Population, list[Request]]:
     """What a strategy makes of an engine, and what it asked for."""
     asked: list[Request] = []
@@ -30,7 +34,8 @@ def draw(
 
     role = Role(FunctionBackend(noted), sampling or Sampling(max_tokens=20, step_tokens=8, stop=("Q:",)))
     ctx = Context(PROBLEM, {"policy": role, "judge": role}, answers=Digits(), decisions=Memory())
-    return asyncio.run(strategy(Population.root(PROBLEM), ctx)), asked
+    start = Population(pop) if pop else Population.root(PROBLEM)
+    return asyncio.run(strategy(start, ctx)), asked
 
 
 def replies(*texts: tuple[str, Finish, int]) -> Callable[[Request], Completion]:
@@ -51,6 +56,17 @@ def test_a_sample_is_keyed_by_candidate_and_number_alone() -> None:
     assert [c.parent for c in out] == [origin] * 3
     assert [(r.index, r.group) for r in asked] == [(i, origin) for i in range(3)]
     assert len({r.identity("m") for r in asked}) == 3
+
+
+def test_candidates_of_one_text_may_share_a_call() -> None:
+    """Each keeps its key; a candidate of another text is apart."""
+    alike, _ = draw(identity * 2, replies())
+    (other,), _ = draw(step(), replies(("b", "step", 1)))
+    _, asked = draw(step(2), replies(*[("a", "step", 1)] * 6), pop=(alike[0], other, alike[1]))
+    assert [r.prefix for r in asked] == ["", "", "b", "b", "", ""]
+    assert [r.group for r in asked] == [alike[0].key] * 2 + [other.key] * 2 + [alike[0].key] * 2
+    assert [r.index for r in asked] == [0, 1, 0, 1, 2, 3]
+    assert [r.key for r in asked[4:]] == [alike[1].key.fold("draw", i) for i in range(2)]
 
 
 def test_every_sampling_field_is_sent() -> None:
