@@ -118,9 +118,9 @@ def first_best(w: World, cost: Callable[[Made], float], m: int, at_most: int, en
 
 
 def depth_first(w: World, m: int, keep: int, above: float, at_most: int) -> Made:
-    """Recursion; the first finished state that is visited ends it."""
+    """Recursion; the first finished state that is visited ends it. Of equals it is the next to be visited."""
     finished: list[Made] = []
-    unfinished: list[Made] = []
+    waiting, pruned = [Made()], list[Made]()
 
     class Over(Exception):
         pass
@@ -134,16 +134,17 @@ def depth_first(w: World, m: int, keep: int, above: float, at_most: int) -> Made
         at_most -= 1
         (made,) = w.expand([node], m)
         finished.extend(x for x in made if x.done)
-        if node in unfinished:
-            unfinished.remove(node)
-        unfinished.extend(x for x in made if not x.done)
-        for x in sorted(made, key=lambda x: -x.value)[:keep]:
-            if x.value >= above:
-                visit(x)
+        order = sorted(made, key=lambda x: -x.value)
+        good = [x for x in order[:keep] if x.value >= above]
+        place = waiting.index(node)
+        waiting[place : place + 1] = [x for x in good if not x.done]
+        pruned.extend(x for x in order if x not in good and not x.done)
+        for x in good:
+            visit(x)
 
     with suppress(Over):
         visit(Made())
-    return best(finished, unfinished)
+    return best(finished, [*waiting, *pruned])
 
 
 @dataclass(eq=False)

@@ -25,6 +25,7 @@ from itc.library import parse
 from itc.scorers.base import SCORERS, ModelScorer
 from itc.types import Population, Problem
 from tests.laws.engine import Digits
+from tests.methods.world import number
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.json"))
 TRACES = {path.stem: trace for path in GOLDEN if "strategy" in (trace := json.loads(path.read_text("utf-8")))}
@@ -45,9 +46,9 @@ class Model:
             ends = accumulate(map(len, r.score_steps))
             return Completion(scores=tuple(self.ratings[path[:end]] for end in ends), usage=Usage(5))
         copies = [after for part, after in pairwise(r.key.path) if part in self.slots]
-        slot: Any = copies[-1] if copies else r.index
+        slot: Any = copies[-1] if copies else number(r)
         if self.trees:
-            slot = f"{slot}.{r.index}"
+            slot = f"{slot}.{number(r)}"
         asked = r.prefix if r.prompt == "?" else r.prompt
         if r.temperature == 0.0:
             asked = f"greedily {asked}"

@@ -22,6 +22,15 @@ from tests.laws.engine import Digits
 PROBLEM = Problem("world", "?")
 
 
+def number(r: Request) -> int:
+    """Which of its candidate's draws this is. The index counts those of all equal candidates."""
+    return (
+        r.key.part
+        if r.key.parent and r.key.parent.part == "draw" and isinstance(r.key.part, int)
+        else r.index
+    )
+
+
 @dataclass(frozen=True)
 class Made:
     """A node, as the references keep it: its text, whether it is finished, the ratings along its path."""
@@ -100,7 +109,7 @@ class World:
         parts = list(pairwise(r.key.path))
         forks = [after for part, after in parts if part in ("again", "copy")]
         trees = [after for part, after in parts if part == "|"]
-        slot: object = forks[-1] if forks else r.index
+        slot: object = forks[-1] if forks else number(r)
         if trees:
             slot = (trees[0], slot)
         if r.temperature == 0.0:
