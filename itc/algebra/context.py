@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -19,6 +20,15 @@ from itc.concurrency import side_by_side
 from itc.errors import BackendError, ConfigError, ContextOverflow, did_you_mean
 from itc.types import Candidate, Problem
 
+BYTES_PER_TOKEN = 8
+"""Prompt tokens set aside, in a worst case made before the text exists, for each drawn token that a later
+call sends back as text: a tokenizer counts at most a token a byte, and few tokens are longer than this. Once
+the text exists, its own bytes count."""
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -33,6 +43,14 @@ class Shape:
     """Whether a draw may be refused, so that a stage may leave candidates as they were."""
     apart: Amount = 0
     """How many of ``tokens`` are no part of the solution, at most: thoughts, plans, texts that were given."""
+
+    @staticmethod
+    def of(pop: Sequence[Candidate]) -> Shape:
+        """What is known of candidates that exist; given texts count as the tokens they may be sent as."""
+        sizes = [max(c.tokens, math.ceil(_bytes(c.text) / BYTES_PER_TOKEN)) for c in pop]
+        apart = [size - c.spent_on("solution") for size, c in zip(sizes, pop, strict=True)]
+        live = sum(not c.done for c in pop)
+        return Shape(len(pop), live, max(sizes, default=0), apart=max(apart, default=0))
 
     def join(self, other: Shape) -> Shape:
         """What holds of either."""

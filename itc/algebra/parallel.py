@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -13,10 +14,11 @@ from itc.algebra.registry import Ref, strategy
 from itc.algebra.sequence import Lazy, repeats
 from itc.algebra.strategy import ATOM, TIMES, UNION, Strategy, argument, holds
 from itc.algebra.trace import Ledger
+from itc.budget.account import Account, Caps
 from itc.budget.cost import UNLIMITED, ZERO, Cost
 from itc.concurrency import side_by_side, stop
 from itc.errors import BackendError, ConfigError, StrategyFailed
-from itc.types import Population
+from itc.types import Candidate, Population
 
 
 def _forked(pop: Population, branch: int) -> Population:
@@ -39,8 +41,9 @@ def _beside(bounds: list[tuple[Cost, Shape]], shape: Shape) -> tuple[Cost, Shape
 class Union(Strategy):
     """``a | b | …``; with no branches, ``empty``. Nested unions are flattened.
 
-    What remains of the budget is split before launch, the remainder to the first branches, so that no
-    branch can take what another would have got had its replies come sooner.
+    What remains of the budget is split before launch, so that no branch can take what another would have got
+    had its replies come sooner: each gets its worst case where there is enough for all, and else none gets
+    more than it can use while another lacks something.
     """
 
     branches: tuple[Strategy, ...] = ()
@@ -83,11 +86,32 @@ def _multiple(unit: Strategy, n: int) -> str:
     return f"{unit.wrapped(TIMES)} * {n}" if n > 1 else unit.wrapped(UNION + 1)
 
 
+def budgets(parts: Sequence[tuple[Strategy, Sequence[Candidate]]], ctx: Context) -> list[Account]:
+    """Shares of what remains for strategies that will run side by side, each on its candidates.
+
+    They are fixed before any starts: each gets its worst case, where there is enough for all.
+    """
+    first = parts[0] if parts else None
+    if ctx.account.remaining == _UNCAPPED or all(part == first for part in parts):
+        return ctx.account.split([ZERO] * len(parts))
+    known: dict[tuple[Strategy, Shape], Cost] = {}
+    worst = []
+    for part, pop in parts:
+        shape = Shape.of(pop)
+        if (part, shape) not in known:
+            known[part, shape], _ = part.bound(shape, ctx)
+        worst.append(known[part, shape])
+    return ctx.account.split(worst)
+
+
+_UNCAPPED = Caps.of(UNLIMITED)
+
+
 async def side(branches: tuple[Strategy, ...], pop: Population, ctx: Context, first: int) -> Population:
     """Branches numbered from ``first`` on forks of the population, their results pooled in order."""
     if not branches:
         return Population()
-    accounts = ctx.account.split(len(branches))
+    accounts = budgets([(branch, pop.members) for branch in branches], ctx)
     runs = [
         branch(_forked(pop, first + i), replace(ctx, account=account, anytime=None))
         for i, (branch, account) in enumerate(zip(branches, accounts, strict=True))
@@ -144,7 +168,7 @@ class Race(Strategy):
         """Run all; cancel what is left once one is accepted."""
         token = pop.key.fold("race", str(self)).digest
         known = ctx.decisions.get(token) if ctx.decisions else None
-        accounts = ctx.account.split(len(self.branches))
+        accounts = budgets([(branch, pop.members) for branch in self.branches], ctx)
         traces = [ctx.trace.branch() for _ in self.branches]
         inner = [
             replace(ctx, account=a, trace=t, cancellable=True, anytime=None)

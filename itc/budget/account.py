@@ -9,12 +9,12 @@ is used from one event loop; concurrent branches get accounts of their own with 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
-from itc.budget.cost import PICODOLLARS, PICOSECONDS, UNLIMITED, ZERO, Amount, Budget, Cost, share
+from itc.budget.cost import PICODOLLARS, PICOSECONDS, UNLIMITED, ZERO, Amount, Budget, Cost, shares
 
 
 class Caps(NamedTuple):
@@ -221,13 +221,15 @@ class Account:
         """An account below this one with a cap of its own."""
         return Account(cap, self)
 
-    def split(self, n: int) -> list[Account]:
-        """n children that share what remains, the remainder of each division to the first.
+    def split(self, worst: Sequence[Cost]) -> list[Account]:
+        """Children that share what remains, one for each worst case: so much if there is enough for all, and
+        an even part of what is left over; else as `shares` has it.
 
         The critical path is not divided: branches run side by side.
         """
         left = self.remaining
-        parts = [Caps(*(share(x, n, i) for x in left)) for i in range(n)]
+        wanted = zip(*(Caps.around(cost, 0) for cost in worst), strict=True)
+        parts = map(Caps._make, zip(*map(shares, left, wanted), strict=True))
         made = [Account(p._replace(sequential_tokens=left.sequential_tokens), self) for p in parts]
         for account in made:
             account.lender = self._lend

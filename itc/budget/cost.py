@@ -8,7 +8,7 @@ replies came.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from itc.errors import ConfigError, did_you_mean
@@ -207,6 +207,21 @@ _WHOLE = {"calls", "tokens", "prompt_tokens", "completion_tokens", "flops", "seq
 UNLIMITED = Budget()
 
 
-def share(amount: Amount, n: int, i: int) -> Amount:
-    """Branch i's part of ``amount`` split n ways; the remainder goes to the first branches."""
-    return amount if amount == math.inf else int(amount) // n + (i < int(amount) % n)
+def shares(amount: Amount, wanted: Sequence[Amount]) -> list[Amount]:
+    """``amount`` divided among branches that want so much each: max-min fair.
+
+    Nobody gets more than it wants while another lacks something; who lacks something gets as much as any
+    other. What all leave over is divided evenly. The remainder of a division goes to the first.
+    """
+    n = len(wanted)
+    if amount == math.inf:
+        return [amount] * n
+    spare = amount - sum(wanted)
+    if spare >= 0:
+        each, rest = divmod(spare, n)
+        return [want + each + (i < rest) for i, want in enumerate(wanted)]
+    given: list[Amount] = [0] * n
+    for place, i in enumerate(sorted(range(n), key=lambda i: (wanted[i], -i))):
+        given[i] = min(wanted[i], amount // (n - place))
+        amount -= given[i]
+    return given

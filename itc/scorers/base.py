@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from itc.algebra.context import Context, Scorer, Shape
+from itc.algebra.context import BYTES_PER_TOKEN, Context, Scorer, Shape
 from itc.backends.base import Request
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
 from itc.keys import Key
-from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.types import Candidate
 
 

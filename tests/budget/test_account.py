@@ -86,7 +86,7 @@ def test_a_split_divides_all_but_the_critical_path() -> None:
     run = Account(Budget(calls=5, completion_tokens=7, sequential_tokens=30))
     run.book(Cost(1, 0, 0, 1))
     run.advance(10)
-    first, second, third = run.split(3)
+    first, second, third = run.split([ZERO] * 3)
     assert [a.cap.calls for a in (first, second, third)] == [2, 1, 1]
     assert [a.cap.completion_tokens for a in (first, second, third)] == [2, 2, 2]
     assert {a.remaining.sequential_tokens for a in (first, second, third)} == {20}

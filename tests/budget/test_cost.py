@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itc.budget.cost import UNBOUNDED, UNLIMITED, ZERO, Budget, Cost, share
+from itc.budget.cost import UNBOUNDED, UNLIMITED, ZERO, Budget, Cost, shares
 from itc.errors import ConfigError
 from tests.laws.trees import law
 
@@ -70,13 +70,28 @@ def test_caps_are_named() -> None:
 
 
 @law
-@given(st.integers(0, 10**9), st.integers(1, 300))
-def test_shares_add_up_and_the_first_get_the_rest(amount: int, n: int) -> None:
-    parts = [share(amount, n, i) for i in range(n)]
+@given(st.integers(0, 10**9), st.integers(1, 300), st.one_of(st.integers(0, 10**9), st.just(math.inf)))
+def test_equal_shares_add_up_and_the_first_get_the_rest(amount: int, n: int, want: float) -> None:
+    parts = shares(amount, [want] * n)
     assert sum(parts) == amount
     assert sorted(parts, reverse=True) == parts
     assert parts[0] - parts[-1] <= 1
-    assert share(math.inf, n, 0) == math.inf
+    assert shares(math.inf, [want] * n) == [math.inf] * n
+
+
+@law
+@given(st.integers(0, 300), st.lists(st.one_of(st.integers(0, 99), st.just(math.inf)), min_size=1))
+def test_shares_are_max_min_fair(amount: int, wanted: list[float]) -> None:
+    parts = shares(amount, wanted)
+    assert sum(parts) == amount
+    if sum(wanted) <= amount:
+        spare = [part - want for part, want in zip(parts, wanted, strict=True)]
+        assert min(spare) >= 0
+        assert max(spare) - min(spare) <= 1
+        return
+    for part, want in zip(parts, wanted, strict=True):
+        assert part <= want
+        assert part == want or max(parts) <= part + 1
 
 
 def test_a_cost_is_shown_in_dollars() -> None:

@@ -194,7 +194,7 @@ def test_a_share_of_an_account_bears_what_its_lender_has_and_no_more() -> None:
     """Shares of a worst case may be raised; those of a stated cap may not."""
     run = Account(Budget(tokens=100))
     run.lender = lambda cost: cost.tokens <= 30
-    mine, other = run.split(2)
+    mine, other = run.split([ZERO] * 2)
     assert mine.reserve(Cost(1, 50))
     assert not mine.bear(Cost(0, 40))
     assert mine.bear(Cost(0, 30))
@@ -203,7 +203,7 @@ def test_a_share_of_an_account_bears_what_its_lender_has_and_no_more() -> None:
     within.lender = None
     assert within.reserve(Cost(1, 50))
     assert not within.bear(Cost(0, 20))
-    half = Account(Budget(tokens=100)).split(2)[0]
+    half = Account(Budget(tokens=100)).split([ZERO] * 2)[0]
     assert half.reserve(Cost(1, 50))
     assert not half.bear(Cost(0, 1))
 

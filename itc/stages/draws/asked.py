@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from typing import get_args
 
+from itc.algebra.context import BYTES_PER_TOKEN
 from itc.algebra.registry import Ref
 from itc.budget.cost import Amount
 from itc.keys import Key
 from itc.types import Candidate, Kind, Problem, Step
-
-BYTES_PER_TOKEN = 8
-"""Prompt tokens set aside, in a worst case made before the text exists, for each drawn token that a later
-call sends back as text: a tokenizer counts at most a token a byte, and few tokens are longer than this. Once
-the text exists, its own bytes count."""
 
 _PROBE = 1000
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 
-from itc.algebra.context import Context, Shape
+from itc.algebra.context import BYTES_PER_TOKEN, Context, Shape
 from itc.algebra.local import Local
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import MANY, Needs, Stage, Strategy, count, number, one_of
@@ -16,7 +16,7 @@ from itc.backends.base import WHOLE, Completion, Request, Sampling, confidence_n
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
 from itc.keys import Key
-from itc.stages.draws.asked import BYTES_PER_TOKEN, prompt_bytes
+from itc.stages.draws.asked import prompt_bytes
 from itc.stages.draws.path import ids_of, solution, step_of, stops
 from itc.stages.draws.splitters import NEEDS, At, Splitting, checked, split
 from itc.types import Candidate, Kind, Population, Step

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, cast, get_args
 
-from itc.algebra.context import Context, Shape
+from itc.algebra.context import BYTES_PER_TOKEN, Context, Shape
 from itc.algebra.local import Local
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Needs, Stage, Strategy, one_of
 from itc.budget.cost import ZERO, Cost
 from itc.errors import ConfigError
-from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.types import Candidate, Finish, Kind, Population, Step
 
 

@@ -6,14 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from itc.algebra.context import Context, Shape
+from itc.algebra.context import BYTES_PER_TOKEN, Context, Shape
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Needs, Strategy, count
 from itc.backends.base import Request
 from itc.budget.cost import Cost
 from itc.errors import ConfigError
 from itc.keys import Key
-from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.stages.judges.asking import asking
 from itc.stages.judges.panel import Panel, Told
 from itc.stages.judges.shown import shown_bytes, worth_showing

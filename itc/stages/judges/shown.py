@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import get_args
 
+from itc.algebra.context import BYTES_PER_TOKEN
 from itc.algebra.registry import Ref
 from itc.budget.cost import Amount
 from itc.keys import Key
-from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.stages.draws.path import solution
 from itc.types import Candidate, Kind, Problem, Step
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import orjson
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.local import Local
-from itc.algebra.parallel import Union
+from itc.algebra.parallel import Union, budgets
 from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Needs, Strategy
 from itc.algebra.trace import Ledger, Trace
@@ -20,7 +19,6 @@ from itc.budget.account import Caps
 from itc.budget.cost import UNLIMITED, ZERO, Amount, Cost
 from itc.concurrency import side_by_side
 from itc.errors import ConfigError
-from itc.stages.draws.asked import BYTES_PER_TOKEN
 from itc.types import Candidate, Population
 
 
@@ -31,10 +29,13 @@ def of_its_roles(body: Strategy, *capabilities: str) -> Needs:
 
 
 async def shared(
-    pop: Population, ctx: Context, of: Callable[[Candidate, Context], Awaitable[Sequence[Candidate]]]
+    body: Strategy,
+    pop: Population,
+    ctx: Context,
+    of: Callable[[Candidate, Context], Awaitable[Sequence[Candidate]]],
 ) -> Population:
-    """What becomes of each candidate by itself: all side by side, on equal shares of the budget."""
-    accounts = ctx.account.split(len(pop)) if len(pop) else []
+    """What becomes of each candidate by itself: all side by side, on shares of the budget."""
+    accounts = budgets([(body, (c,)) for c in pop], ctx)
     runs = [of(c, replace(ctx, account=a)) for c, a in zip(pop, accounts, strict=True)]
     try:
         made = await side_by_side(runs)
@@ -79,13 +80,6 @@ def drawing(body: object, what: str) -> Strategy:
     )
 
 
-def shape_of(c: Candidate) -> Shape:
-    """What is known of a candidate that exists; given texts count as the tokens they may be sent as."""
-    size = math.ceil(len(c.text.encode("utf-8", "surrogatepass")) / BYTES_PER_TOKEN)
-    tokens = max(c.tokens, size)
-    return Shape(1, int(not c.done), tokens, True, tokens - c.spent_on("solution"))
-
-
 def affordable(parts: Sequence[Copy], ctx: Context) -> int:
     """How many of ``parts``, from the first, the budget covers at their worst case together."""
     left = ctx.account.remaining
@@ -94,7 +88,7 @@ def affordable(parts: Sequence[Copy], ctx: Context) -> int:
     total = ZERO
     longest: Amount = 0
     for i, (piece, start) in enumerate(parts):
-        cost, _ = piece.bound(shape_of(start), ctx)
+        cost, _ = piece.bound(_capped(start), ctx)
         total += cost
         longest = max(longest, cost.completion_tokens)
         if not left.covers(total, longest):
@@ -104,8 +98,12 @@ def affordable(parts: Sequence[Copy], ctx: Context) -> int:
 
 def covered(body: Strategy, c: Candidate, ctx: Context) -> bool:
     """Whether the budget covers ``body`` on ``c`` at its worst, even one draw after another."""
-    cost, _ = body.bound(shape_of(c), ctx)
+    cost, _ = body.bound(_capped(c), ctx)
     return ctx.account.remaining.covers(cost, cost.completion_tokens)
+
+
+def _capped(c: Candidate) -> Shape:
+    return replace(Shape.of((c,)), capped=True)
 
 
 _UNCAPPED = Caps.of(UNLIMITED)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import ClassVar
 
 from itc.algebra.context import Context, Shape
+from itc.algebra.parallel import budgets
 from itc.algebra.registry import Ref, strategy
 from itc.algebra.strategy import Needs, Stage, Strategy, count, holds
 from itc.budget.account import Account
@@ -53,7 +54,7 @@ class Enough(Stage):
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
         """Round after round."""
-        return await shared(pop, ctx, self._of)
+        return await shared(self.body, pop, ctx, self._of)
 
     async def _of(self, c: Candidate, ctx: Context) -> Sequence[Candidate]:
         parts = copies(self.body, c)
@@ -111,7 +112,7 @@ async def in_rounds(
     while at < len(parts):
         due = min(len(parts), at + every - at % every)
         now = parts[at : at + max(1, affordable(parts[at:due], ctx))]
-        accounts = ctx.account.split(len(now))
+        accounts = budgets([(piece, (start,)) for piece, start in now], ctx)
         runs = [
             piece(Population((start,)), replace(ctx, account=account))
             for (piece, start), account in zip(now, accounts, strict=True)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import ClassVar
 
 from itc.algebra.context import Context, Shape
+from itc.algebra.parallel import budgets
 from itc.algebra.registry import strategy
 from itc.algebra.strategy import Needs, Stage, Strategy, count
 from itc.backends.base import Watch
@@ -54,8 +55,8 @@ class FinishFirst(Stage):
     positional: ClassVar[tuple[str, ...]] = ("body", "keep")
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
-        """Candidates side by side, on equal shares of the budget."""
-        return await shared(pop, ctx, self._of)
+        """Candidates side by side, on shares of the budget."""
+        return await shared(self.body, pop, ctx, self._of)
 
     async def _of(self, c: Candidate, ctx: Context) -> Sequence[Candidate]:
         parts = copies(self.body, c)
@@ -104,7 +105,7 @@ class Heat:
 
     def __init__(self, parts: Sequence[Copy], keep: int, name: str, ctx: Context) -> None:
         self.parts, self.keep, self.name, self.ctx = parts, keep, name, ctx
-        self.accounts = ctx.account.split(len(parts))
+        self.accounts = budgets([(piece, (start,)) for piece, start in parts], ctx)
         self.traces = [ctx.trace.branch() for _ in parts]
         self.kept: tuple[int, ...] = ()
         """Which draws are kept, the first to finish first."""

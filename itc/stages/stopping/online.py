@@ -44,8 +44,8 @@ class Online(Stage):
     positional: ClassVar[tuple[str, ...]] = ("body", "warmup", "keep", "window", "share", "every")
 
     async def __call__(self, pop: Population, ctx: Context) -> Population:
-        """Candidates side by side, on equal shares of the budget."""
-        return await shared(pop, ctx, self._of)
+        """Candidates side by side, on shares of the budget."""
+        return await shared(self.body, pop, ctx, self._of)
 
     async def _of(self, c: Candidate, ctx: Context) -> Sequence[Candidate]:
         parts = copies(self.body, c)
