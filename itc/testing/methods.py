@@ -161,13 +161,19 @@ async def booked_is_billed(method: Strategy, rng: Random) -> None:
 
 
 async def worst_case(method: Strategy, rng: Random) -> None:
-    """The bound, stated before anything runs, covers what is spent."""
+    """The bound, stated before anything runs, covers what is spent, and is enough."""
     cost, shape = method.bound(Shape(), context(method))
-    ran = await run(method, rng.randrange(1000))
+    seed = rng.randrange(1000)
+    ran = await run(method, seed)
     spent, out = ran.account.spent, ran.population
     caps = Caps.around(cost, cost.completion_tokens)
     require(caps.covers(spent, ran.account.path), f"bound {_cost(cost)}, spent {_cost(spent)}")
     require(len(out) <= shape.count, f"{len(out)} candidates came out; its bound is {shape.count}")
+    given = await run(method, seed, Budget(calls=cost.calls, completion_tokens=cost.completion_tokens))
+    told = f"problem seed {seed}, with {_cost(cost)} to spend, which is the bound"
+    require(not given.account.refused, f"{told}: something was refused")
+    same = given.result(timed(method)) == ran.result(timed(method))
+    require(same, f"{told}: {_told(given)}; without a cap {_told(ran)}")
 
 
 async def never_extended(method: Strategy, rng: Random) -> None:
@@ -210,7 +216,7 @@ PROMISES = (
     Promise("the order of replies does not matter", any_order),
     Promise("no cap is exceeded, and at any budget a candidate comes out", any_budget, 20),
     Promise("what is booked is what was billed", booked_is_billed),
-    Promise("it costs no more than its bound", worst_case),
+    Promise("it costs no more than its bound, which is enough", worst_case),
     Promise("a finished path is never extended", never_extended),
     Promise("run again, it repeats no call and finds the same", resumes, 3),
 )
