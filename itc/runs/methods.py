@@ -50,11 +50,10 @@ class Compared:
 def compared(results: Sequence[Result], axis: Axis) -> Compared:
     """Group runs of one task into methods, with costs on an axis.
 
-    ConfigError for no runs, runs of several tasks, or without a graded problem in common.
+    Runs that made no call, as under a cap of nothing, are left out and noted. ConfigError where no other is
+    given, for runs of several tasks, or without a graded problem in common.
     """
-    runs = list({_hash(r): r for r in results}.values())
-    if not runs:
-        raise ConfigError("Nothing to compare: expected at least one run.")
+    runs, idle = _working(results)
     tasks = sorted({str(r.manifest.get("task")) for r in runs})
     if len(tasks) > 1:
         raise ConfigError(
@@ -77,7 +76,7 @@ def compared(results: Sequence[Result], axis: Axis) -> Compared:
         problems=tuple(key[0] for key in shared),
         levels=tuple(rows[0][key].level for key in shared),
         methods=tuple(frontiers),
-        notes=tuple(_notes(runs, rows, shared, methods)),
+        notes=(*_notes(runs, rows, shared, methods), *idle),
     )
 
 
@@ -88,6 +87,17 @@ def grouped(results: Sequence[Result]) -> dict[str, list[tuple[str, tuple[Result
         name: [(label, size.runs) for label, size in zip(labels_of(name, sizes), sizes, strict=True)]
         for name, sizes in by_method(runs).items()
     }
+
+
+def _working(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
+    """The runs that made calls, each once, and what to note of the others."""
+    runs = list({_hash(r): r for r in results}.values())
+    working = [run for run in runs if any(row.calls for row in run.rows)]
+    if not working:
+        told = f", and the {len(runs)} given made no calls" if runs else ""
+        raise ConfigError(f"Nothing to compare: expected at least one run that spent something{told}.")
+    idle = (str(run.manifest.get("strategy")) for run in runs if not any(run is one for one in working))
+    return working, [f"Left out, as it made no calls: {strategy}." for strategy in idle]
 
 
 def _graded(run: Result) -> dict[Identity, Row]:

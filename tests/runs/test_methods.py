@@ -185,6 +185,15 @@ def test_failed_problems_are_told() -> None:
     assert "1 problems failed" in compared([run("s(4)", "", rows=rows)], TOKENS).notes[-1]
 
 
+def test_runs_that_made_no_call_are_left_out() -> None:
+    idle = run("t(4)", "", rows=[row(f"p{i}", False, 0, calls=0) for i in range(2)])
+    found = compared([run("s(4)", "10"), idle], TOKENS)
+    assert [method.name for method in found.methods] == ["s(4)"]
+    assert found.notes == ("Left out, as it made no calls: t(4).",)
+    with pytest.raises(ConfigError, match="the 1 given made no calls"):
+        compared([idle], TOKENS)
+
+
 def test_what_cannot_be_compared() -> None:
     with pytest.raises(ConfigError, match="at least one run"):
         compared([], TOKENS)
