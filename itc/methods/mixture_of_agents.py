@@ -8,6 +8,8 @@ the budget refuses an aggregation, the answers there are vote.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from itc.algebra.parallel import empty
 from itc.algebra.registry import prompt, strategy
 from itc.algebra.strategy import Strategy, count
@@ -34,14 +36,15 @@ def mixture_of_agents(
 ) -> Strategy:
     """``layers`` of which the last is the ``aggregator``; ``proposers`` are roles, apart by spaces.
 
-    A role may stand there several times: that is the paper's single-proposer setting. One unit of ``layers``
-    costs a draw of every proposer. ConfigError for fewer than two layers.
+    A role may stand there several times: that is the paper's single-proposer setting, and its draws may share
+    a call. One unit of ``layers`` costs a draw of every proposer. ConfigError for fewer than two layers.
     """
     count(layers, "mixture_of_agents(layers)", 2)
     asked = roles(proposers, "mixture_of_agents(proposers)")
     first: Strategy = empty
     layer: Strategy = empty
-    for role in asked:
-        first |= sample(role=role)
-        layer |= fuse(synthesize, role=role)
+    for role, turns in groupby(asked):
+        n = len(list(turns))
+        first |= sample(n, role=role)
+        layer |= fuse(synthesize, n, role=role)
     return first >> layer ** (layers - 2) >> fuse(synthesize, role=aggregator) >> vote()
