@@ -52,10 +52,10 @@ def base(options: argparse.Namespace) -> Job:
             "in_flight": IN_FLIGHT,
         }
     )
-    return _fresh(settings.job(), options)
+    return fresh(settings.job(), options)
 
 
-def _fresh(job: Job, options: argparse.Namespace) -> Job:
+def fresh(job: Job, options: argparse.Namespace) -> Job:
     """The same with engines whose caches are empty."""
     judge = embedded() if options.verifier == "embedded" else exact(options.noise)
     backends = {"policy": policy(), "prm": judge}
@@ -70,7 +70,7 @@ def run(method: Ladder, k: int, job: Job, options: argparse.Namespace) -> Ran | 
     if RunDirectory(job.directory).manifest().get("status") != "finished":
         if options.read:
             return None
-        blocking(execute(_fresh(job, options)))
+        blocking(execute(fresh(job, options)))
     columns = ["correct", "by_role"]
     table = pq.read_table(job.directory / "rows.parquet", columns=columns).to_pydict()
     roles = [orjson.loads(by_role) for by_role in table["by_role"]]
