@@ -18,7 +18,7 @@ from itc.errors import ConfigError
 from itc.runs.comparison import Comparison, Pair, compare
 from itc.runs.result import Result
 from itc.runs.store import find_runs, open_run
-from itc.runs.verdicts import signed, verdicts
+from itc.runs.verdicts import signed, verdict, verdicts
 
 _EXPECTED = "Expected run directories or workspaces, --at AXIS, --against NAME, -o FILE or --json."
 _PICTURES = (".png", ".svg")
@@ -152,7 +152,7 @@ def plain(found: Comparison) -> dict[str, Any]:
             for size, accuracy, cost in zip(method.sizes, method.accuracy, method.cost, strict=True)
         ],
         "pairs": [_plain_pair(pair) for pair in found.pairs],
-        "verdicts": verdicts(found),
+        "verdicts": [verdict(pair, found.axis, len(found.pairs)) for pair in found.pairs],
     }
 
 

@@ -10,14 +10,24 @@ from itc.analysis.power import detectable, problems_needed
 from itc.runs.comparison import Comparison, Pair
 
 _CLEAR = 0.05
+_EACH = 15
+"""As many pairs are told of one by one: six methods."""
 _NOTHING = 0.0005
 """A gap that is shown as 0.0 points."""
 
 
 def verdicts(found: Comparison) -> list[str]:
-    """A sentence or two for each pair of methods. What is claimed holds after Holm's adjustment."""
+    """A sentence or two for each pair of methods; of many pairs, for those that can be told apart. What is
+    claimed holds after Holm's adjustment."""
     several = len(found.pairs)
-    return [verdict(pair, found.axis, several) for pair in found.pairs]
+    told = [p for p in found.pairs if several <= _EACH or p.adjusted < _CLEAR]
+    said = [verdict(pair, found.axis, several) for pair in told]
+    if len(told) < several:
+        said.append(
+            f"{len(found.compared.problems)} problems cannot tell the {'other ' if told else ''}"
+            f"{several - len(told)} pairs apart; `itc compare … --against METHOD` says more of one method's."
+        )
+    return said
 
 
 def verdict(pair: Pair, axis: Axis, comparisons: int = 1) -> str:

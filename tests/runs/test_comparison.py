@@ -52,6 +52,16 @@ def test_better_at_equal_tokens() -> None:
     assert "good is more accurate than poor at equal tokens (40–640 tokens a problem): +1" in told
 
 
+def test_of_many_pairs_those_are_told_that_differ() -> None:
+    others = [method(f"m{i}", {4: 0.5, 16: 0.6}, 10, seed=i) for i in range(6)]
+    found = compare([run for one in [GOOD, *others] for run in one], TOKENS)
+    told = [pair for pair in found.pairs if pair.adjusted < 0.05]
+    *each, rest = verdicts(found)
+    assert len(each) == len(told)
+    assert f"cannot tell the {'other ' if told else ''}{21 - len(told)} pairs apart" in rest
+    assert len(verdicts(compare([run for one in [GOOD, *others] for run in one], TOKENS, "good"))) == 6
+
+
 def test_against_turns_the_pair() -> None:
     (pair,) = compare([*POOR, *GOOD], TOKENS, against="good").pairs
     assert (pair.a.name, pair.b.name) == ("poor", "good")
