@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.vllm.shared import REAL
+from tests.backends.vllm.shared import REAL, end
 from tests.console.served import environment
 
 pytestmark = REAL
@@ -60,6 +60,7 @@ def test_the_body_of_the_rater_is_that_of_the_policy(weights: Path) -> None:
 
 def test_a_recipe_runs_whole_and_once(weights: Path, tmp_path: Path) -> None:
     """Draws, a tree search and a filter with a process reward model beside the policy; read by the recipe."""
+    end()  # It starts two engines: those of the tests before it are memory that it needs.
     questions = [{"problem": f"What is {i} + {i}?", "answer": str(2 * i), "level": 1} for i in range(5)]
     (tmp_path / "bench").mkdir()
     rows = "".join(

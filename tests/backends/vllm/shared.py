@@ -79,12 +79,14 @@ class Elsewhere(Middleware):
 
 
 def end() -> None:
-    """Close all engines that were opened."""
+    """Close all engines that were opened; who asks for one after that starts it anew."""
     with warnings.catch_warnings():
         # vLLM leaves its sockets to the collector of garbage.
         warnings.simplefilter("ignore")
         while ENGINES:
             ENGINES.pop().end()
+        for made in (tiny, policy, rater):
+            made.cache_clear()
         gc.collect()
 
 
