@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from itc.console.interrupts import Interruptible
+from itc.console.options import Options
 from itc.console.recipe import chosen, recipes, recipes_folder
 from itc.errors import ConfigError
 
@@ -64,13 +65,10 @@ def reproduce(words: list[str]) -> int:
 
 
 def _options(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
-    parser = argparse.ArgumentParser(prog="itc reproduce", add_help=False, exit_on_error=False)
-    parser.add_argument("name", nargs="?", default="")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--replay", action="store_true")
-    which.add_argument("--reduced", action="store_true")
-    parser.add_argument("--write", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser = Options("reproduce", _EXPECTED)
+    parser.add("name", nargs="?", default="")
+    for flag in ("--replay", "--reduced", "--write"):
+        parser.add(flag, action="store_true")
     settings = dict(_SETTINGS)
     plain = []
     for word in words:
@@ -79,12 +77,9 @@ def _options(words: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
             settings[key] = value
         else:
             plain.append(word)
-    try:
-        options, rest = parser.parse_known_intermixed_args(plain)
-    except argparse.ArgumentError as error:
-        raise ConfigError(f"itc reproduce: {error}. {_EXPECTED}") from None
-    if rest:
-        raise ConfigError(f"itc reproduce {rest[0]} makes no sense. {_EXPECTED}")
+    options = parser.read(plain)
+    if options.replay and options.reduced:
+        raise parser.wrong("--replay --reduced")
     if options.write and options.name != "all":
         raise ConfigError("--write writes the table of all recipes: expected itc reproduce all --write.")
     return options, settings
