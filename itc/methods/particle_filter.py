@@ -37,8 +37,8 @@ def particle_filter(
 ) -> Strategy:
     """One unit of ``n`` costs one step's draw and rating a round, until every particle has finished.
 
-    Returns the finished answer with the best reward, or with ``weighted`` that with most reward in all, which is
-    as good where the scorer is good and better where it errs (``docs/quality.md``).
+    Returns the finished answer with the best reward, or with ``weighted`` that with most reward in all, which
+    is as good where the scorer is good and better where it errs (``docs/quality.md``).
     """
     weigh = score(by, agg) >> reweight(by, "logit", "set", temperature=temperature)
     filtered = particles(step(at=at) >> weigh, resample(ess_below, scheme), rounds)
