@@ -303,6 +303,11 @@ class Middleware:
         """The engine's."""
         return self.inner.capabilities
 
+    @property
+    def starts(self) -> bool:
+        """Whether opening the engine starts processes, which may take minutes."""
+        return getattr(self.inner, "starts", False)
+
     def prompt_bound(self, request: Request) -> int:
         """The engine's."""
         return self.inner.prompt_bound(request)

@@ -8,11 +8,17 @@ from copy import copy
 from itc.backends.attempts import OutOfBudget
 from itc.backends.base import Backend, Capability, Completion, Middleware, Request, Usage, Watch
 from itc.backends.journal import Journal
-from itc.errors import BackendError
+from itc.errors import EXIT_BACKEND, BackendError, ItcError
 
 
-class NotJournalled(BackendError):
-    """A draw is not in the journal, and nothing may be asked of the engine."""
+class NotJournalled(ItcError):
+    """A draw is not in the journal, and nothing may be asked of the engine.
+
+    No failed call: a strategy that goes on where a call failed must not go on here, since with its engine it
+    would have had the draw.
+    """
+
+    exit_code = EXIT_BACKEND
 
 
 def _paid(error: Exception) -> Exception:

@@ -188,6 +188,11 @@ class Served(Middleware):
         super().__init__(make(f"http://{HOST}/v1", server.key))
         self.make, self.server = make, server
 
+    @property
+    def starts(self) -> bool:
+        """It does."""
+        return True
+
     async def open(self, needs: frozenset[Capability]) -> None:
         """Start the server, and open the engine behind it. Unreachable when the server fails to start."""
         if self.server.ended:

@@ -19,7 +19,7 @@ from itc.backends.journal import KEY_BYTES, Journal
 from itc.backends.journaled import Journaled, NotJournalled
 from itc.budget.cost import ZERO, Cost
 from itc.errors import BudgetEnded, Unreachable
-from itc.runs.crew import Crew, Report
+from itc.runs.crew import Crew, Progress, Report
 from itc.runs.job import Job
 from itc.runs.result import Result
 from itc.runs.solve import Solution
@@ -93,21 +93,41 @@ class _Run:
         self._note()
         with Journal.open(job.workspace / "journal.sqlite") as journal:
             decisions = RunDecisions(journal, job.hash)
+            if any(getattr(engine.backend, "starts", False) for engine in job.engines.values()):
+                # Nothing is started for draws that are all there.
+                stacks = {
+                    role: job.engines[role].stack(journal, clock, decisions, True) for role in job.needs()
+                }
+                seen: list[Progress] = []
+                with contextlib.suppress(NotJournalled):
+                    solutions = await self._solved(stacks, clock, decisions, seen.append)
+                    if report is not None:
+                        report(seen[-1])
+                    return self._finish(solutions, stacks)
             async with engines(job, journal, clock, decisions) as (stacks, offline):
-                # Strategies get a grader of their own: this one remembers gold answers.
-                answers = Answers.named(job.task.rule)
-                judge = Answers(answers.rule, Grader(answers.rule, pool=answers.grader.pool))
-                beat = asyncio.create_task(self._heartbeat()) if clock else None
                 try:
-                    roles = job.roles(stacks)
-                    solutions = await Crew(job, roles, answers, judge, decisions, report).solve()
+                    solutions = await self._solved(stacks, clock, decisions, report)
                 except NotJournalled as missing:
                     raise offline or missing from None
-                finally:
-                    if beat is not None:
-                        beat.cancel()
-                    await answers.aclose()
             return self._finish(solutions, stacks)
+
+    async def _solved(
+        self,
+        stacks: Mapping[str, Journaled],
+        clock: Clock | None,
+        decisions: RunDecisions,
+        report: Report | None,
+    ) -> list[Solution]:
+        # Strategies get a grader of their own: this one remembers gold answers.
+        answers = Answers.named(self.job.task.rule)
+        judge = Answers(answers.rule, Grader(answers.rule, pool=answers.grader.pool))
+        beat = asyncio.create_task(self._heartbeat()) if clock else None
+        try:
+            return await Crew(self.job, self.job.roles(stacks), answers, judge, decisions, report).solve()
+        finally:
+            if beat is not None:
+                beat.cancel()
+            await answers.aclose()
 
     def _note(self) -> None:
         self.directory.write_manifest(self._manifest("running", {}))

@@ -12,7 +12,6 @@ from itc.algebra.context import Context, Trace
 from itc.algebra.strategy import Strategy
 from itc.algebra.trace import Anytime, Draw, Instant, first_answer
 from itc.answers import Answers, Verdict
-from itc.backends.journaled import NotJournalled
 from itc.budget.cost import Amount, Cost
 from itc.errors import BackendError, StrategyFailed
 from itc.keys import Key
@@ -43,8 +42,6 @@ async def solve(strategy: Strategy, example: Example, ctx: Context, judge: Answe
     try:
         final = await strategy(root, replace(ctx, anytime=anytime))
     except (BackendError, StrategyFailed) as error:
-        if isinstance(error, NotJournalled):
-            raise
         final, failure = Population(), error
     anytime.end(first_answer(final.members))
     graded = await _grade(final, anytime.instants, example.gold, judge)

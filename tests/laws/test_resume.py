@@ -14,7 +14,7 @@ from itc.algebra.parallel import race
 from itc.algebra.strategy import Strategy
 from itc.backends.base import Completion, Middleware, Request, Watch
 from itc.backends.journal import Journal
-from itc.backends.journaled import Journaled
+from itc.backends.journaled import Journaled, NotJournalled
 from itc.budget.cost import UNLIMITED, ZERO, Budget
 from itc.keys import Key
 from itc.stages.draws.extend import sample, step
@@ -26,9 +26,10 @@ from tests.laws.trees import Memory, Ran, bound, caps, context, law, law_always,
 class Remembering(Middleware):
     """A journal in memory, without what makes the real one durable: the law is the same."""
 
-    def __init__(self, inner: Engine, held: dict[bytes, bytes]) -> None:
+    def __init__(self, inner: Engine, held: dict[bytes, bytes], looks: bool = False) -> None:
         super().__init__(inner)
-        self.held = held
+        self.held, self.looks = held, looks
+        """``looks``: nothing is asked of the engine."""
 
     async def generate(self, request: Request, watch: Watch | None = None) -> Completion:
         key = request.identity(self.fingerprint)
@@ -38,20 +39,27 @@ class Remembering(Middleware):
                 watch.prompt_tokens = held.usage.prompt_tokens
                 watch.follow(held.text, held.usage.completion_tokens)
             return held
+        if self.looks:
+            raise NotJournalled("Not there.")
         done = await self.inner.generate(request, watch)
         self.held.setdefault(key, done.dump())
         return done
 
 
 def attempt(
-    a: Strategy, cap: Budget, held: dict[bytes, bytes], decisions: Memory, **options: object
+    a: Strategy,
+    cap: Budget,
+    held: dict[bytes, bytes],
+    decisions: Memory,
+    looks: bool = False,
+    **options: object,
 ) -> Ran | None:
-    """A run on a journal in memory; None if it crashed."""
+    """A run on a journal in memory; None if it crashed, or ``looks`` and misses something there."""
     engine = Engine(**options)  # type: ignore[arg-type]
-    ctx = context(cap, Remembering(engine, held), decisions)
+    ctx = context(cap, Remembering(engine, held, looks), decisions)
     try:
         out = asyncio.run(_go(a, ctx))
-    except Crash:
+    except (Crash, NotJournalled):
         return None
     return Ran(out, ctx.account, ctx.trace, engine)
 
@@ -78,6 +86,24 @@ def test_a_resumed_run_is_the_same_run(a: Strategy, cap: Budget, after: int, jit
     assert third is not None
     assert third.result() == whole.result()
     assert third.billed == ZERO
+
+
+@law
+@given(trees, caps | st.just(UNLIMITED), st.integers(0, 12), st.integers(0, 99))
+def test_a_look_into_the_journal_finds_all_or_nothing(
+    a: Strategy, cap: Budget, after: int, jitter: int
+) -> None:
+    """What is missing there is no failed call, which a race or an alternative would go on without."""
+    whole = attempt(a, cap, {}, Memory())
+    assert whole is not None
+    held: dict[bytes, bytes] = {}
+    decisions = Memory()
+    attempt(a, cap, held, decisions, crash_after=after, jitter=jitter)
+    looked = attempt(a, cap, held, decisions, looks=True)
+    assert looked is None or looked.result() == whole.result()
+    again = attempt(a, cap, held, decisions)
+    assert again is not None
+    assert again.result() == whole.result()
 
 
 files = count()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import itc
-from itc.backends.base import Completion, Middleware, Request, Sampling, Watch
+from itc.backends.base import Capability, Completion, Middleware, Request, Sampling, Watch
 from itc.backends.journal import Journal
 from itc.backends.serve import Served
 from itc.errors import Unreachable
@@ -81,3 +81,44 @@ def test_vllm(tmp_path: Path) -> None:
     served = real("policy").made()
     assert isinstance(served, Served)
     check(served, load("chain").head(PROBLEMS), tmp_path)
+
+
+class Counted(Middleware):
+    """Counts how often it is opened."""
+
+    opened = 0
+
+    async def open(self, needs: frozenset[Capability]) -> None:
+        self.opened += 1
+        await super().open(needs)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_nothing_is_started_for_draws_that_are_all_there(tmp_path: Path) -> None:
+    """And where one is missing all is as it would have been."""
+    served = settings([*TOY, "--token-seconds", "0.001"], logprobs=False).made()
+    assert isinstance(served, Served)
+    told: list[int] = []
+
+    def ran(n: int, workspace: str) -> tuple[int, Result]:
+        counted = Counted(served)
+        result = itc.run(
+            f"sample({n}) >> vote()",
+            task=toys.task(6),
+            model=counted,
+            workspace=tmp_path / workspace,
+            sampling=Sampling(max_tokens=48, logprobs=False),
+            report=lambda progress: told.append(progress.done),
+        )
+        return counted.opened, result
+
+    assert ran(3, "one")[0] == 1
+    told.clear()
+    opened, fewer = ran(2, "one")
+    assert (opened, told) == (0, [6])
+    assert fewer.manifest["billed"]["calls"] == 0
+    opened, more = ran(5, "one")
+    assert opened == 1
+    texts = [{c.key: c.text for c in result.candidates} for result in (fewer, more)]
+    assert texts[0].items() <= texts[1].items()
+    assert fewer.rows == ran(2, "two")[1].rows

@@ -50,6 +50,11 @@ class VLLMBackend:
         return f"VLLMBackend({self.config!r})"
 
     @property
+    def starts(self) -> bool:
+        """Opening it starts processes."""
+        return True
+
+    @property
     def fingerprint(self) -> str:
         """Contents of the model's folder, and what else shapes a draw; no path, and no setting of speed."""
         c = self.config

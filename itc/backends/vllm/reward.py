@@ -46,6 +46,11 @@ class VLLMReward:
         self._laid = lru_cache(4096)(self._uncached_layout)
 
     @property
+    def starts(self) -> bool:
+        """Opening it starts processes."""
+        return True
+
+    @property
     def fingerprint(self) -> str:
         """Contents of the model's folder and the format; no path, and no setting of speed."""
         c = self.config
