@@ -102,6 +102,13 @@ BUGS = (
         LAWS + "budget.py::test_shares_are_fair_and_whole",
     ),
     Bug(
+        "what is missing in the journal is a failed call",
+        "backends/journaled.py",
+        "class NotJournalled(ItcError)",
+        "class NotJournalled(BackendError)",
+        LAWS + "resume.py::test_a_look_into_the_journal_finds_all_or_nothing",
+    ),
+    Bug(
         "who wants least takes an even share all the same",
         "budget/cost.py",
         "min(wanted[i], amount // (n - place))",
