@@ -89,6 +89,7 @@ def test_a_resumed_run_is_the_same_run(a: Strategy, cap: Budget, after: int, jit
 
 
 @law
+@example(parse("race(sample(), sample(), accept=law_never)"), UNLIMITED, 1, 0)
 @given(trees, caps | st.just(UNLIMITED), st.integers(0, 12), st.integers(0, 99))
 def test_a_look_into_the_journal_finds_all_or_nothing(
     a: Strategy, cap: Budget, after: int, jitter: int
