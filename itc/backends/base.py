@@ -252,7 +252,7 @@ class Watch:
 
 @runtime_checkable
 class Backend(Protocol):
-    """An engine, or middleware around one."""
+    """An engine, or middleware around one. Where opening starts processes it has ``starts``, true, beside."""
 
     @property
     def fingerprint(self) -> str:
