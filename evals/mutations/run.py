@@ -46,11 +46,14 @@ class Outcome:
 
 
 def copy(into: Path) -> None:
-    """The package and its tests, so that nothing outside the copy is imported."""
+    """The package, its tests and the pages that these read, so that nothing outside the copy is imported."""
     clean = shutil.ignore_patterns("__pycache__", ".hypothesis")
     shutil.copytree(ROOT / "itc", into / "itc", ignore=clean)
     shutil.copytree(ROOT / "tests", into / "tests", ignore=clean)
-    shutil.copy(ROOT / "pyproject.toml", into)
+    for name in ("docs", "configs"):
+        shutil.copytree(ROOT / name, into / name)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, into)
 
 
 def python(root: Path, *arguments: str, examples: int = 60) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from itc.backends.limits import Limit
 from itc.backends.openai import OpenAIBackend
 from itc.backends.openai_config import OpenAIConfig
 from itc.backends.retry import Retry, RetryPolicy
-from itc.errors import DeadlineExceeded
+from itc.errors import DeadlineExceeded, ServerFault
 from itc.keys import Key
 from itc.testing import Fault, FaultServer
 
@@ -59,6 +60,26 @@ def test_a_long_queue_is_no_failure() -> None:
         retry = Retry(Limit(FunctionBackend(slow), 2), RetryPolicy(total_deadline=0.4))
         ends = await asyncio.gather(*(retry.generate(DRAW) for _ in range(40)))
         assert [end.text for end in ends] == ["done"] * 40
+
+    asyncio.run(main())
+
+
+def test_a_long_queue_takes_nothing_from_the_next_attempt() -> None:
+    tried: set[Key] = set()
+
+    async def slow(request: Request) -> Completion:
+        await asyncio.sleep(0.05)
+        if request.key not in tried:
+            tried.add(request.key)
+            raise ServerFault("busy")
+        return Completion("done")
+
+    async def main() -> None:
+        # The last waits for 1.5 s before it fails, with a deadline of 1.
+        policy = RetryPolicy(total_deadline=1.0, first_delay=0.001, longest_delay=0.001)
+        retry = Retry(Limit(FunctionBackend(slow), 1), policy)
+        ends = await asyncio.gather(*(retry.generate(replace(DRAW, key=Key(i))) for i in range(30)))
+        assert [end.attempts for end in ends] == [2] * 30
 
     asyncio.run(main())
 
