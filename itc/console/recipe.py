@@ -120,14 +120,15 @@ class Recipe(Strict):
 
 
 def recipes_folder() -> Path:
-    """The recipes of a checkout. ConfigError where itc was installed without one."""
-    folder = Path(__file__).resolve().parents[2] / "recipes"
-    if next(folder.glob(f"*/{FILE}"), None) is None:
-        raise ConfigError(
-            f"No recipes in {folder}: they are in the repository and not in the package. Clone it, and "
-            "install the clone by pip install -e."
-        )
-    return folder
+    """The recipes of the checkout that itc runs from, else of the working directory. ConfigError for none."""
+    folders = [Path(__file__).resolve().parents[2] / "recipes", Path.cwd() / "recipes"]
+    for folder in folders:
+        if next(folder.glob(f"*/{FILE}"), None) is not None:
+            return folder
+    raise ConfigError(
+        f"No recipes in {folders[-1]}: they are in the repository and not in the package. Clone it, and run "
+        "this in the clone."
+    )
 
 
 def data_folder(given: str = "") -> Path | None:
@@ -139,7 +140,7 @@ def data_folder(given: str = "") -> Path | None:
             if not folder.is_dir():
                 raise ConfigError(f"{source}={named}: no such folder. Expected that of the recorded data.")
             return folder.resolve()
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    beside = recipes_folder().parents[1] / "shared" / "data"
     return beside if beside.is_dir() else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import shutil
 import subprocess
@@ -190,19 +191,20 @@ def test_where_data_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         data_folder()
 
 
-def test_an_installation_without_a_checkout_says_so(tmp_path: Path) -> None:
+def test_an_installation_without_a_checkout_looks_where_it_is_run(tmp_path: Path) -> None:
     root = Path(itc.__file__).parents[1]
     shutil.copytree(root / "itc", tmp_path / "itc", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(root / "configs", tmp_path / "itc" / "configs")
-    told = subprocess.run(
-        [sys.executable, "-m", "itc.cli", "reproduce"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 2
-    assert "pip install -e" in told.stderr
+
+    def told(cwd: Path) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-P", "-m", "itc.cli", "reproduce"]
+        env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+
+    nowhere = told(tmp_path)
+    assert nowhere.returncode == 2
+    assert f"No recipes in {tmp_path / 'recipes'}" in nowhere.stderr
+    assert "adaptive-consistency-addsub" in told(root).stdout
 
 
 def recorded(path: Path) -> str:
