@@ -248,7 +248,7 @@ BUGS = (
     Bug(
         "a chain is taken whatever the budget",
         "algebra/local.py",
-        "    if left != _UNCAPPED:\n",
+        "    if left != UNCAPPED:\n",
         "    if left != left:\n",
         LAWS + "algebra.py::test_fused_is_unfused_under_caps",
     ),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from itc.algebra.context import Context, Shape
 from itc.algebra.strategy import Strategy
-from itc.budget.account import Caps
+from itc.budget.account import UNCAPPED
 from itc.budget.cost import UNLIMITED, ZERO
 from itc.concurrency import side_by_side
 from itc.types import Candidate, Population
@@ -67,7 +67,7 @@ def fuse(stages: Sequence[Strategy], pop: Population, ctx: Context) -> tuple[Str
     if len(run) < 2 or not len(pop):
         return stages[0], 1
     left = ctx.account.remaining
-    if left != _UNCAPPED:
+    if left != UNCAPPED:
         # Draws and their lengths are bounded exactly; prompts that hold texts yet unwritten are not, and
         # under a cap on them the order of replies would decide which draw of a chain is refused.
         if min(left.tokens, left.prompt_tokens, left.flops, left.picodollars, left.picoseconds) != math.inf:
@@ -81,6 +81,3 @@ def fuse(stages: Sequence[Strategy], pop: Population, ctx: Context) -> tuple[Str
         if not left.covers(total, total.completion_tokens):
             return stages[0], 1
     return Chain(tuple(run)), len(run)
-
-
-_UNCAPPED = Caps.of(UNLIMITED)

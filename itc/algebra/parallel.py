@@ -14,7 +14,7 @@ from itc.algebra.registry import Ref, strategy
 from itc.algebra.sequence import Lazy, repeats
 from itc.algebra.strategy import ATOM, TIMES, UNION, Strategy, argument, holds
 from itc.algebra.trace import Ledger
-from itc.budget.account import Account, Caps
+from itc.budget.account import UNCAPPED, Account
 from itc.budget.cost import UNLIMITED, ZERO, Cost
 from itc.concurrency import side_by_side, stop
 from itc.errors import BackendError, ConfigError, StrategyFailed
@@ -92,7 +92,7 @@ def budgets(parts: Sequence[tuple[Strategy, Sequence[Candidate]]], ctx: Context)
     They are fixed before any starts: each gets its worst case, where there is enough for all.
     """
     first = parts[0] if parts else None
-    if ctx.account.remaining == _UNCAPPED or all(part == first for part in parts):
+    if ctx.account.remaining == UNCAPPED or all(part == first for part in parts):
         return ctx.account.split([ZERO] * len(parts))
     known: dict[tuple[Strategy, Shape], Cost] = {}
     worst = []
@@ -102,9 +102,6 @@ def budgets(parts: Sequence[tuple[Strategy, Sequence[Candidate]]], ctx: Context)
             known[part, shape], _ = part.bound(shape, ctx)
         worst.append(known[part, shape])
     return ctx.account.split(worst)
-
-
-_UNCAPPED = Caps.of(UNLIMITED)
 
 
 async def side(branches: tuple[Strategy, ...], pop: Population, ctx: Context, first: int) -> Population:

@@ -109,6 +109,9 @@ def _whole(amount: Amount, units: int) -> Amount:
     return amount if amount == math.inf else math.floor(Fraction(str(amount)) * units)
 
 
+UNCAPPED = Caps.of(UNLIMITED)
+
+
 class Account:
     """A node in the tree of budgets."""
 

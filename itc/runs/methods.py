@@ -92,12 +92,14 @@ def grouped(results: Sequence[Result]) -> dict[str, list[tuple[str, tuple[Result
 def _working(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     """The runs that made calls, each once, and what to note of the others."""
     runs = list({_hash(r): r for r in results}.values())
-    working = [run for run in runs if any(row.calls for row in run.rows)]
+    working: list[Result] = []
+    idle: list[Result] = []
+    for run in runs:
+        (working if any(row.calls for row in run.rows) else idle).append(run)
     if not working:
         told = f", and the {len(runs)} given made no calls" if runs else ""
         raise ConfigError(f"Nothing to compare: expected at least one run that spent something{told}.")
-    idle = (str(run.manifest.get("strategy")) for run in runs if not any(run is one for one in working))
-    return working, [f"Left out, as it made no calls: {strategy}." for strategy in idle]
+    return working, [f"Left out, as it made no calls: {run.manifest.get('strategy')}." for run in idle]
 
 
 def _graded(run: Result) -> dict[Identity, Row]:

@@ -15,8 +15,8 @@ from itc.algebra.sequence import Pipeline
 from itc.algebra.strategy import Needs, Strategy
 from itc.algebra.trace import Ledger, Trace
 from itc.backends.base import Completion, Request, Watch
-from itc.budget.account import Caps
-from itc.budget.cost import UNLIMITED, ZERO, Amount, Cost
+from itc.budget.account import UNCAPPED
+from itc.budget.cost import ZERO, Amount, Cost
 from itc.concurrency import side_by_side
 from itc.errors import ConfigError
 from itc.types import Candidate, Population
@@ -83,7 +83,7 @@ def drawing(body: object, what: str) -> Strategy:
 def affordable(parts: Sequence[Copy], ctx: Context) -> int:
     """How many of ``parts``, from the first, the budget covers at their worst case together."""
     left = ctx.account.remaining
-    if left == _UNCAPPED:
+    if left == UNCAPPED:
         return len(parts)
     total = ZERO
     longest: Amount = 0
@@ -104,9 +104,6 @@ def covered(body: Strategy, c: Candidate, ctx: Context) -> bool:
 
 def _capped(c: Candidate) -> Shape:
     return replace(Shape.of((c,)), capped=True)
-
-
-_UNCAPPED = Caps.of(UNLIMITED)
 
 
 @dataclass(frozen=True)
